@@ -1,0 +1,5 @@
+"""``python -m fimbria`` is ``fimbria``."""
+
+from fimbria.cli.app import main
+
+main()

@@ -1,0 +1,1 @@
+"""The door: words typed in a terminal."""

@@ -1,0 +1,207 @@
+"""``fimbria train``, ``resume``, ``predict`` and ``report``: from an experiment to a page."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from fimbria.cli.screen import Screen, out, print_json, print_rows, say
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
+_HEADLINE = ("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy")
+
+
+def register(parent: App) -> None:
+    """Hang the commands into the program."""
+    for command in (train, resume, predict, report):
+        parent.command(command)
+
+
+def train(
+    experiment: Path,
+    maps: Path,
+    *options: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
+    dry_run: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Train what an experiment describes; keep everything in a new results folder (MAPS).
+
+    Every option of the experiment is also a flag: --section.option value. Flags win over the file.
+
+    Example: fimbria train experiment.toml run/maps --optimization.epochs 3 --network.name conv4-fc3 --network.dropout 0.3
+
+    Parameters
+    ----------
+    experiment
+        The experiment, TOML or JSON.
+    maps
+        Where to keep the results; a folder that does not exist yet, or is empty.
+    dry_run
+        Check everything and decode the images, and train nothing.
+    quiet
+        Show nothing but the result.
+    """
+    from fimbria.cli.options import parse
+    from fimbria.experiment import files
+
+    described = files.read(experiment, parse(options))
+    from fimbria.results.maps.maps import refuse_occupied
+
+    refuse_occupied(maps)
+    from fimbria.workflows import train as workflow
+
+    screen = Screen(quiet=quiet)
+    if dry_run:
+        planned = workflow.plan(described, show=screen)
+        images = planned.parts.images
+        say(f"Ready: {len(images.entries)} images, {len(images.locations)} parts each, {len(planned.splits)} splits.")
+        say(f"To train: fimbria train {experiment} {maps}")
+        return
+    trained = workflow.train(described, maps, show=screen)
+    _show_validation(trained.root)
+
+
+def resume(maps: Path, *, quiet: bool = False) -> None:
+    """Go on with a training that was broken off; the result is that of an unbroken one, byte for byte on a CPU.
+
+    Example: fimbria resume run/maps
+
+    Parameters
+    ----------
+    maps
+        The MAPS.
+    quiet
+        Show nothing but the result.
+    """
+    from fimbria.workflows import train as workflow
+
+    workflow.resume(maps, show=Screen(quiet=quiet))
+    _show_validation(maps)
+
+
+def predict(
+    maps: Path,
+    cohort: Path,
+    *,
+    group: str,
+    caps: Path | None = None,
+    split: list[int] | None = None,
+    trust_code: list[str] | None = None,
+    json: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Predict people that the weights have never seen, and keep the result in the MAPS as a group.
+
+    With several splits their probabilities are averaged. With the label's column in the table, predictions are scored.
+
+    Example: fimbria predict run/maps labels/test.tsv --group test
+
+    Parameters
+    ----------
+    maps
+        The MAPS.
+    cohort
+        Table of sessions.
+    group
+        What to call the group.
+    caps
+        Where the images are; by default where those of the training are.
+    split
+        Use the weights of this split only; repeat it for several.
+    trust_code
+        SHA-256 of a study's own file that may be run.
+    json
+        Print the metrics as JSON.
+    quiet
+        Show nothing but the result.
+    """
+    from fimbria.workflows.predict import predict as run_prediction
+
+    screen = Screen(quiet=quiet)
+    done = run_prediction(maps, cohort, group=group, caps=caps, splits=split, trust_code=trust_code or (), show=screen)
+    if json:
+        metrics = None if done.metrics is None else done.metrics.to_dict("records")
+        print_json({"group": done.group, "folder": str(done.folder), "left": done.left, "metrics": metrics})
+        return
+    if done.metrics is None:
+        say(f"{len(done.table.frame)} images predicted; without labels there is nothing to score.")
+    else:
+        _show_metrics(done.metrics, f"Group {group}, one vote an image")
+    say(f"Kept in {done.folder}. Next: fimbria report {maps}")
+
+
+def report(maps: Path, *, out: Path | None = None) -> None:
+    """Write one self-contained HTML file that tells what a MAPS holds.
+
+    Example: fimbria report run/maps
+
+    Parameters
+    ----------
+    maps
+        The MAPS.
+    out
+        Where to write it; by default report.html in the MAPS.
+    """
+    from fimbria.workflows.report import report as write_report
+
+    say(f"Open {write_report(maps, out)} in a browser.")
+
+
+def print_experiment_options() -> None:
+    """Show every option of an experiment with its default and its line of help."""
+    from rich.table import Table
+
+    from fimbria.cli.options import options
+
+    table = Table(box=None, pad_edge=False, title="Options of the experiment", title_justify="left", show_header=False)
+    table.add_column(no_wrap=True, style="cyan")
+    table.add_column(overflow="fold")
+    for option in options():
+        default = f" [dim]\\[{option.default}][/dim]" if option.default else " [dim](needed)[/dim]"
+        table.add_row(f"{option.flag} {option.fits}", option.help + default)
+    out.print(table)
+    out.print("Options of a component follow its name: --data.extraction.name patch --data.extraction.size 32.")
+    out.print("What there is, and its options: fimbria list networks; fimbria list networks conv5-fc3.")
+
+
+def going_on(words: Sequence[str]) -> str:
+    """Say what to type to go on after an interrupt."""
+    if words[:1] == ["train"] and "--dry-run" not in words:
+        maps = next((word for word in words[2:] if not word.startswith("-")), "MAPS")
+        return f"fimbria resume {shlex.quote(maps)}"
+    return "fimbria " + shlex.join(words)
+
+
+def _show_validation(maps: Path) -> None:
+    from fimbria.results.maps.maps import Maps
+
+    opened = Maps(maps)
+    metric = opened.experiment.task.selection_metrics[0]
+    for split in opened.splits:
+        scored = opened.metrics(split, metric, "validation", "image")
+        if scored is not None:
+            _show_metrics(scored, f"Split {split}, validation (which chose the epoch, and so flatters)")
+    say(f"Kept in {maps}. Next: fimbria predict {maps} TEST.tsv --group test")
+
+
+def _show_metrics(metrics: pd.DataFrame, title: str) -> None:
+    """Show the metrics that people ask for first, with their intervals."""
+    chosen = metrics[metrics["metric"].isin(_HEADLINE)]
+    people = int(chosen["n_participants"].iloc[0])
+    rows = [
+        {
+            "metric": row["metric"],
+            "of": row["class"],
+            "value": float(row["value"]),
+            "95 % interval": f"{row['ci_low']:.2f} to {row['ci_high']:.2f}",
+        }
+        for row in chosen.to_dict("records")
+    ]
+    print_rows(sorted(rows, key=lambda row: _HEADLINE.index(row["metric"])), f"{title}: {people} participants")

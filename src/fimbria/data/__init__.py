@@ -1,0 +1,1 @@
+"""What is given. Nothing here needs torch."""

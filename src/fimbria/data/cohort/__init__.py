@@ -1,0 +1,1 @@
+"""Who is studied: cohorts, their flow, and splits that cannot leak."""

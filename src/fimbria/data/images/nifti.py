@@ -1,0 +1,170 @@
+"""NIfTI in and out: float32 arrays that keep their affine, unpacked by isal."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO, TYPE_CHECKING, Any
+
+import nibabel
+import numpy as np
+from isal import igzip, isal_zlib
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
+
+from fimbria.atomic import write_bytes
+from fimbria.errors import ImageError
+from fimbria.geometry import Grid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+_NIFTI_1, _NIFTI_2 = 348, 540  # bytes of the header, which are its first number
+_BROKEN: tuple[type[Exception], ...] = (
+    EOFError,
+    OSError,
+    TypeError,
+    ValueError,
+    zlib.error,
+    isal_zlib.error,  # type: ignore[assignment]  # a class; its stub says an instance
+    ImageFileError,
+    HeaderDataError,
+    WrapStructError,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """A three-dimensional image and where it lies.
+
+    Attributes
+    ----------
+    array
+        ``(x, y, z)``, float32 unless said otherwise.
+    grid
+        Its shape and affine, RAS+ mm.
+    """
+
+    array: NDArray[Any]
+    grid: Grid
+
+
+def read(path: Path) -> Image:
+    """Read a three-dimensional NIfTI image (``.nii`` or ``.nii.gz``) as float32.
+
+    Raises
+    ------
+    ImageError
+        When the file is missing, empty, truncated, not NIfTI, or not three-dimensional.
+    """
+    try:
+        with _opened(path) as stream:
+            content = stream.read()
+        kind = nibabel.Nifti2Image if _header_bytes(content) == _NIFTI_2 else nibabel.Nifti1Image
+        nifti = kind.from_stream(BytesIO(content))
+        if nifti.get_data_dtype().kind not in "iuf":
+            msg = f"its voxels are {nifti.get_data_dtype()}, one real number each was wanted"
+            raise TypeError(msg)
+        array = np.asarray(nifti.dataobj, dtype=np.float32)
+        affine = np.asarray(nifti.affine, dtype=np.float64)
+    except FileNotFoundError as error:
+        msg = f"there is no image {path}."
+        raise ImageError(msg) from error
+    except _BROKEN as error:
+        raise ImageError(_broken(path, error)) from error
+    array = _three_dimensional(array, path)
+    return Image(array, Grid(array.shape, affine))
+
+
+def read_grid(path: Path) -> Grid:
+    """Read where an image lies from its header alone.
+
+    Raises
+    ------
+    ImageError
+        As `read`, as far as the header tells.
+    """
+    try:
+        with _opened(path) as stream:
+            head = stream.read(_NIFTI_2)
+        size = _header_bytes(head)
+        kind: Any = nibabel.Nifti2Header if size == _NIFTI_2 else nibabel.Nifti1Header
+        header = kind(head[:size], check=False)
+        shape = tuple(int(side) for side in header.get_data_shape())
+        affine = np.asarray(header.get_best_affine(), dtype=np.float64)
+    except FileNotFoundError as error:
+        msg = f"there is no image {path}."
+        raise ImageError(msg) from error
+    except _BROKEN as error:
+        raise ImageError(_broken(path, error)) from error
+    while len(shape) > 3 and shape[-1] == 1:  # noqa: PLR2004  (three axes of space)
+        shape = shape[:-1]
+    _refuse_other_than_three(shape, path)
+    return Grid(shape, affine)
+
+
+def write(path: Path, array: NDArray[Any], grid: Grid) -> None:
+    """Write an image, whole or not at all; gzip-packed when the name ends in ``.gz``.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.nii`` or ``.nii.gz``.
+    array
+        ``(x, y, z)``; its type is kept (booleans become uint8).
+    grid
+        Where it lies; units are set to mm.
+    """
+    kept = array.astype(np.uint8) if array.dtype == np.bool_ else array
+    nifti = nibabel.Nifti1Image(kept, grid.affine)
+    nifti.header.set_xyzt_units("mm")
+    content = nifti.to_bytes()
+    write_bytes(path, igzip.compress(content, compresslevel=1, mtime=0) if path.name.endswith(".gz") else content)
+
+
+def _three_dimensional(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
+    while array.ndim > 3 and array.shape[-1] == 1:  # noqa: PLR2004  (three axes of space)
+        array = array[..., 0]
+    _refuse_other_than_three(array.shape, path)
+    return array
+
+
+def _refuse_other_than_three(shape: tuple[int, ...], path: Path) -> None:
+    if len(shape) != 3 or min(shape) < 1:  # noqa: PLR2004  (three axes of space)
+        msg = f"{path} is {'x'.join(map(str, shape)) or 'without a shape'}; a three-dimensional image was wanted."
+        raise ImageError(msg)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    opened: IO[bytes] = igzip.open(path, "rb") if path.name.endswith(".gz") else path.open("rb")
+    return opened
+
+
+def _header_bytes(content: bytes) -> int:
+    """Tell NIfTI-1 from NIfTI-2, of either byte order, by the first number; nothing else is NIfTI."""
+    if len(content) < _NIFTI_1:
+        msg = f"{len(content)} bytes are less than a header"
+        raise EOFError(msg)
+    for size in (int.from_bytes(content[:4], "little"), int.from_bytes(content[:4], "big")):
+        if size in (_NIFTI_1, _NIFTI_2):
+            return size
+    msg = "it does not begin as NIfTI does"
+    raise ImageFileError(msg)
+
+
+def _broken(path: Path, error: Exception) -> str:
+    if path.is_file() and path.stat().st_size == 0:
+        return f"{path} is an empty file. Copy it again from where it came from."
+    if isinstance(error, EOFError) or "Expected" in str(error):
+        return f"{path} is cut short (truncated). Copy it again from where it came from."
+    if "Not a gzipped file" in str(error):
+        return f"{path} is not packed with gzip, as its name says. Rename it, or copy it again from where it came from."
+    if "CRC check failed" in str(error):
+        return f"{path} is damaged: its content is not what was packed. Copy it again from where it came from."
+    return (
+        f"{path} cannot be read as a NIfTI image: {error}. Look what it is, or copy it again from where it came from."
+    )

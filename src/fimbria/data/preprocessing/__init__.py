@@ -1,0 +1,1 @@
+"""From raw scans to images on a common grid."""

@@ -1,0 +1,1 @@
+"""People made from a template, with a known answer."""

@@ -1,0 +1,1 @@
+"""The description of a run: plain data, one place for every default."""

@@ -1,0 +1,267 @@
+"""The description of a run. Every option of Fimbria is written here once: type, bounds, default and one line of help.
+
+Flags, ``--help``, TOML and JSON files, the JSON schema and the reference are made from these classes.
+"""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from fimbria.errors import Problem, ProblemsError, did_you_mean
+
+Sessions = Literal["all", "baseline"]
+
+
+class Component(BaseModel):
+    """A component by name, with its options.
+
+    The options are checked against the component's own signature, before any image is read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field(description="Its name, an installed plug-in's, or path/to/file.py:name.")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name."""
+        return dict(self.model_extra or {})
+
+
+def _laid_over(default: Component, value: object) -> object:
+    """Complete what was given with the default component, as long as it is the same component."""
+    if isinstance(value, str):
+        value = {"name": value}
+    if isinstance(value, Component):
+        value = {"name": value.name, **value.options}
+    if not isinstance(value, Mapping):
+        return value
+    chosen = dict(value)
+    same = chosen.get("name", default.name) == default.name
+    return {**(default.model_dump() if same else {}), **chosen}
+
+
+class Section(BaseModel):
+    """A frozen group of options; unknown ones are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: object) -> object:
+        """Accept a component by its name alone or without its name, and one value where several may stand."""
+        if not isinstance(given, Mapping):
+            return given
+        values = dict(given)
+        for name, info in cls.model_fields.items():
+            if name not in values:
+                continue
+            value = values[name]
+            if isinstance(info.default, Component):
+                values[name] = _laid_over(info.default, value)
+            elif info.default is None and value == "none":
+                values[name] = None
+            elif typing.get_origin(info.annotation) is Literal and not isinstance(value, str):
+                values[name] = str(value)
+            elif typing.get_origin(info.annotation) is tuple and isinstance(values[name], (str, int, float, Mapping)):
+                values[name] = (values[name],)
+        return values
+
+
+class Data(Section):
+    """Which images, of whom, cut how."""
+
+    caps: Path = Field(description="CAPS folder that holds the preprocessed images.")
+    splits: Path = Field(description="Folder of splits, as `fimbria cohort kfold` or `split` writes it.")
+    pipeline: Component = Field(Component(name="t1-linear"), description="What preprocessed the images.")
+    spacing: PositiveFloat | None = Field(None, description="Voxel side in mm to resample to; none keeps the images'.")
+    extraction: Component = Field(
+        Component(name="image"), description="How an image is cut: image, patch, slice or roi, with its options."
+    )
+    normalization: Component = Field(
+        Component(name="min-max", scope="image"), description="How intensities are scaled, over an image or a part."
+    )
+    training_sessions: Sessions = Field("all", description="Sessions of a training participant that are used.")
+    validation_sessions: Sessions = Field("baseline", description="Sessions of a validation participant that are used.")
+    allow_missing: bool = Field(False, description="Go on without the sessions that have no usable image.")
+
+
+class Task(Section):
+    """What is learnt."""
+
+    name: str = Field("classification", description="Kind of task.")
+    label: str = Field("diagnosis", description="Column of the tables that is learnt.")
+    positive: str | None = Field(
+        None, description="Class that sensitivity, precision and ROC speak of; needed when there are two."
+    )
+    selection_metrics: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
+        ("loss",), description="Validation metrics that each keep their best epoch."
+    )
+    voting_threshold: float = Field(
+        0.0, ge=0, le=1, description="Parts less accurate than this on validation have no say in the image's vote."
+    )
+
+
+class Optimization(Section):
+    """How it is learnt."""
+
+    optimizer: Component = Field(
+        Component(name="adam", learning_rate=1e-4, weight_decay=1e-4), description="Optimizer, with its options."
+    )
+    epochs: PositiveInt = Field(20, description="Passes over the training images, at most.")
+    batch_size: PositiveInt = Field(8, description="Samples seen by one step of the optimizer.")
+    patience: NonNegativeInt = Field(0, description="Epochs without a better validation loss before stopping; 0 never.")
+    tolerance: NonNegativeFloat = Field(0.0, description="Share by which the loss must fall to count as better.")
+
+
+class Compute(Section):
+    """On what it runs."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Kind of device.")
+    devices: PositiveInt = Field(1, description="Number of devices.")
+    precision: Literal["32", "bf16", "16"] = Field(
+        "32", description="Arithmetic of the network; 16-bit ones are mixed."
+    )
+    workers: NonNegativeInt = Field(2, description="Processes that read and decode images; 0 uses this one.")
+    threads: NonNegativeInt = Field(0, description="Threads of this process; 0 lets PyTorch choose.")
+    seed: NonNegativeInt = Field(0, description="Everything random follows from it.")
+    deterministic: bool = Field(True, description="Only operations that give the same bytes each time.")
+    checkpoint_minutes: PositiveFloat = Field(10.0, description="Longest work that a power cut can lose.")
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+class Experiment(Section):
+    """Everything that defines a training.
+
+    Examples
+    --------
+    >>> experiment = Experiment.of({"data": {"caps": "CAPS", "splits": "folds"}, "network": "conv4-fc3"})
+    >>> experiment.network.name, experiment.optimization.epochs
+    ('conv4-fc3', 20)
+    """
+
+    data: Data = Field(description="Which images, of whom, cut how.")
+    task: Task = Field(Task(), description="What is learnt.")
+    network: Component = Field(Component(name="conv5-fc3"), description="Network, with its options.")
+    optimization: Optimization = Field(Optimization(), description="How it is learnt.")
+    compute: Compute = Field(Compute(), description="On what it runs.")
+
+    @classmethod
+    def of(cls, description: Mapping[str, Any], source: str = "the experiment") -> Self:
+        """Check a plain description.
+
+        Parameters
+        ----------
+        description
+            Nested mappings, as TOML or JSON hold them.
+        source
+            What to call it in an error.
+
+        Raises
+        ------
+        ProblemsError
+            For every unknown key (with the nearest name), missing key and unfit value, all at once.
+        """
+        try:
+            return cls.model_validate({"data": {}, **description})
+        except ValidationError as error:
+            raise ProblemsError(source, [_sentence(cls, dict(item)) for item in error.errors()]) from error
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """Give a new experiment with some options changed; `changes` is nested like the experiment."""
+        return self.of(merged(self.plain(), changes))
+
+    def plain(self) -> dict[str, Any]:
+        """Give nested dictionaries of plain values, as JSON and TOML hold them; what is None is left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+    def anchored(self) -> Self:
+        """Give the same experiment with absolute paths, so that it means the same from any folder."""
+        paths = {"caps": _absolute(self.data.caps), "splits": _absolute(self.data.splits)}
+        return self.model_copy(update={"data": self.data.model_copy(update=paths)})
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one nested description over another; naming another component drops the options of the first.
+
+    Examples
+    --------
+    >>> merged({"network": {"name": "conv5-fc3", "dropout": 0.2}}, {"network": {"name": "resnet"}})
+    {'network': {'name': 'resnet'}}
+    >>> merged({"network": {"name": "conv5-fc3"}}, {"network": {"dropout": 0.2}})
+    {'network': {'name': 'conv5-fc3', 'dropout': 0.2}}
+    """
+    result = dict(base)
+    for key, new in changes.items():
+        old = result.get(key)
+        if isinstance(old, str) and isinstance(new, Mapping):
+            old = {"name": old}
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            another = "name" in new and "name" in old and new["name"] != old["name"]
+            result[key] = dict(new) if another else merged(old, new)
+        elif isinstance(old, Mapping) and isinstance(new, str):
+            result[key] = merged({key: old}, {key: {"name": new}})[key]
+        else:
+            result[key] = new
+    return result
+
+
+def with_names(description: Mapping[str, Any], section: type[Section] = Experiment) -> dict[str, Any]:
+    """Write down the names of components given by their options alone, so that another can be laid over them.
+
+    Examples
+    --------
+    >>> merged(with_names({"network": {"dropout": 0.2}}), {"network": {"name": "resnet"}})
+    {'network': {'name': 'resnet'}}
+    """
+    result = dict(description)
+    for name, info in section.model_fields.items():
+        value = result.get(name)
+        if not isinstance(value, Mapping):
+            continue
+        if isinstance(info.default, Component):
+            result[name] = {"name": info.default.name, **value}
+        elif isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            result[name] = with_names(value, info.annotation)
+    return result
+
+
+def _sentence(model: type[BaseModel], error: Mapping[str, Any]) -> Problem:
+    place = [str(step) for step in error["loc"]]
+    where = ".".join(place)
+    if error["type"] == "extra_forbidden":
+        return Problem(f"there is no option {where}", did_you_mean(place[-1], _fields_at(model, place[:-1])))
+    if error["type"] == "missing":
+        return Problem(f"{where} is needed and was not given", f"set it in the file, or with --{where}")
+    message = str(error["msg"]).removeprefix("Input ").removeprefix("Value error, ")
+    return Problem(
+        f"{where} = {error['input']!r}: {message[:1].lower()}{message[1:]}", "`fimbria train --help` says what fits"
+    )
+
+
+def _fields_at(model: type[BaseModel], place: list[str]) -> list[str]:
+    fields = model.model_fields
+    for step in place:
+        annotation = fields[step].annotation if step in fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        fields = annotation.model_fields
+    return list(fields)

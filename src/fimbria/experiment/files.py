@@ -1,0 +1,124 @@
+"""Experiments as files: TOML with a comment for each option, or JSON; both are read back as they were."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import tomlkit
+
+from fimbria.atomic import write_json, write_text
+from fimbria.errors import ExperimentError
+from fimbria.experiment.experiment import Component, Experiment, merged, with_names
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pydantic import BaseModel
+    from tomlkit.items import Table
+
+SCHEMA_VERSION = 1
+
+
+def read(path: Path, changes: Mapping[str, Any] | None = None) -> Experiment:
+    """Read an experiment and lay changes over it.
+
+    Parameters
+    ----------
+    path
+        A ``.toml`` or ``.json`` file.
+    changes
+        Options given on the command line, nested like the experiment; they win.
+
+    Raises
+    ------
+    ExperimentError
+        When the file is missing, not TOML or JSON, or newer than this program.
+    ProblemsError
+        For everything in it that cannot be used, at once.
+    """
+    described = with_names(upgraded(_parsed(path), f"{path}"))
+    return Experiment.of(merged(described, changes or {}), f"{path}")
+
+
+def upgraded(description: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Bring the description of an older version up to date.
+
+    Raises
+    ------
+    ExperimentError
+        When it was written by a newer Fimbria.
+    """
+    plain = dict(description)
+    version = plain.pop("schema_version", SCHEMA_VERSION)
+    if not isinstance(version, int) or version > SCHEMA_VERSION:
+        msg = f"{source} was written by a newer Fimbria (schema {version}; this one reads {SCHEMA_VERSION}). Upgrade Fimbria."
+        raise ExperimentError(msg)
+    return plain
+
+
+def write(experiment: Experiment, path: Path) -> None:
+    """Write an experiment, as JSON if the name ends in ``.json`` and as commented TOML otherwise."""
+    if path.suffix == ".json":
+        write_json(path, {"schema_version": SCHEMA_VERSION, **experiment.plain()})
+    else:
+        write_text(path, as_toml(experiment))
+
+
+def as_toml(experiment: Experiment) -> str:
+    """Give an experiment as TOML, each option with its line of help."""
+    document = tomlkit.document()
+    document.add("schema_version", tomlkit.item(SCHEMA_VERSION))
+    plain = experiment.plain()
+    for name, info in Experiment.model_fields.items():
+        value = getattr(experiment, name)
+        table = tomlkit.table()
+        table.comment(info.description or "")
+        if isinstance(value, Component):
+            for option, chosen in plain[name].items():
+                table.add(option, chosen)
+        else:
+            _fill(table, value, plain[name])
+        document.add(name, table)
+    return tomlkit.dumps(document)
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON schema of an experiment, for editors that complete and check as one types."""
+    return Experiment.model_json_schema()
+
+
+def _fill(table: Table, section: BaseModel, plain: Mapping[str, Any]) -> None:
+    for name, info in type(section).model_fields.items():
+        if name not in plain:
+            continue
+        value = plain[name]
+        if isinstance(value, dict):
+            inline = tomlkit.inline_table()
+            inline.update(value)
+            value = inline
+        item = tomlkit.item(value)
+        item.comment(info.description or "")
+        table.add(name, item)
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        msg = f"there is no experiment file {path}. The documentation shows one to begin with."
+        raise ExperimentError(msg) from error
+    except (UnicodeDecodeError, IsADirectoryError) as error:
+        msg = f"{path} is not a text file; an experiment in TOML or JSON was wanted."
+        raise ExperimentError(msg) from error
+    try:
+        parsed = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        msg = f"{path} is not {'JSON' if path.suffix == '.json' else 'TOML'}: {error}."
+        raise ExperimentError(msg) from error
+    if not isinstance(parsed, dict):
+        msg = f"{path} holds a {type(parsed).__name__}; an experiment with sections was wanted."
+        raise ExperimentError(msg)
+    return parsed

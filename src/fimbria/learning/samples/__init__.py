@@ -1,0 +1,1 @@
+"""From parts of images to batches; identity never leaves the tensor."""

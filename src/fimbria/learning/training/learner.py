@@ -1,0 +1,180 @@
+"""The state of a training: network, optimizer, where it stands, and what this epoch has shown so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from fimbria.errors import DivergenceError
+from fimbria.learning.inference import tabulate
+from fimbria.learning.samples.sample import Whose
+from fimbria.learning.training.devices import seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lightning_fabric import Fabric
+    from torch import Tensor, nn
+
+    from fimbria.learning.samples.sample import Batch
+    from fimbria.learning.tasks import Task
+    from fimbria.results.predictions.table import PredictionTable
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the optimizer was made.
+
+    Attributes
+    ----------
+    epoch, step
+        Where the training stands, from 0.
+    loss
+        Mean over the batch.
+    """
+
+    epoch: int
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True, eq=False)
+class Epoch:
+    """One pass over the training images was made, and the validation images were predicted.
+
+    Attributes
+    ----------
+    epoch
+        Its number, from 0.
+    steps
+        How many steps it took.
+    training
+        What the network said of each training sample in the pass itself, while it was learning.
+    validation
+        What it says of the validation samples at the end.
+    """
+
+    epoch: int
+    steps: int
+    training: PredictionTable
+    validation: PredictionTable
+
+
+class Learner:
+    """A training that can be saved and restored whole, at any step.
+
+    Everything random in it is a function of (seed, epoch, step), so there is no random state to keep.
+
+    Parameters
+    ----------
+    build_network, build_optimizer
+        Make the network, and the optimizer of its parameters.
+    task
+        What is learnt.
+    fabric
+        Device and precision.
+    seed
+        Everything random follows from it.
+    """
+
+    def __init__(
+        self,
+        build_network: Callable[[], nn.Module],
+        build_optimizer: Callable[[nn.Module], torch.optim.Optimizer],
+        task: Task,
+        fabric: Fabric,
+        seed: int,
+    ) -> None:
+        with seeded(seed):
+            network = build_network()
+        if _is_3d(network):
+            network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # torch's stub knows 4-D only
+        self.network = network
+        self.task = task
+        self.seed = seed
+        self._fabric = fabric
+        self._forward, self._optimizer = fabric.setup(self.network, build_optimizer(self.network))
+        self.epoch = 0
+        self.step = 0
+        self._whose: list[Whose] = []
+        self._outputs: list[Tensor] = []
+        self._targets: list[Tensor] = []
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self._fabric.device
+
+    @property
+    def runner(self) -> nn.Module:
+        """The network as it runs: on its device, in its precision."""
+        running: nn.Module = self._forward
+        return running
+
+    def learn(self, batch: Batch) -> Step:
+        """Make one step of the optimizer.
+
+        Raises
+        ------
+        DivergenceError
+            When the loss is no longer a number; the state stays that of the step before.
+        """
+        if batch.targets is None:
+            msg = "training samples need targets"
+            raise ValueError(msg)
+        moved = batch.to(self.device)
+        self._forward.train()
+        with seeded(self.seed, self.epoch, self.step):
+            outputs = self._forward(moved.images)
+            loss = self.task.loss(outputs, moved.targets).mean()  # type: ignore[arg-type]  # checked above
+        value = float(loss.detach())
+        if value != value:  # noqa: PLR0124  (only NaN differs from itself)
+            people = sorted({who.participant_id for who in batch.whose})
+            msg = f"the loss is not a number in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Try a smaller learning rate."
+            raise DivergenceError(msg)
+        self._optimizer.zero_grad()
+        self._fabric.backward(loss)
+        self._optimizer.step()
+        self._whose += batch.whose
+        self._outputs.append(outputs.detach().float().cpu())
+        self._targets.append(batch.targets)
+        self.step += 1
+        return Step(self.epoch, self.step - 1, value)
+
+    def close_epoch(self, validation: PredictionTable) -> Epoch:
+        """End the epoch: what it showed becomes a table, and the next begins."""
+        training = tabulate(self.task, self._whose, torch.cat(self._outputs), torch.cat(self._targets), validation.part)
+        closed = Epoch(self.epoch, self.step, training, validation)
+        self.epoch, self.step = self.epoch + 1, 0
+        self._whose, self._outputs, self._targets = [], [], []
+        return closed
+
+    def weights(self) -> dict[str, Tensor]:
+        """Give the network's state, contiguous, in main memory."""
+        return {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
+
+    def state(self) -> dict[str, Any]:
+        """Give everything that decides how the training goes on: tensors, numbers and text only."""
+        return {
+            "network": self.weights(),
+            "optimizer": self._optimizer.state_dict(),
+            "epoch": self.epoch,
+            "step": self.step,
+            "whose": [tuple(who) for who in self._whose],
+            "outputs": self._outputs,
+            "targets": self._targets,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a training where `state` was taken."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.epoch, self.step = state["epoch"], state["step"]
+        self._whose = [Whose(*who) for who in state["whose"]]
+        self._outputs, self._targets = list(state["outputs"]), list(state["targets"])
+
+
+def _is_3d(network: nn.Module) -> bool:
+    return any(parameter.ndim == 5 for parameter in network.parameters())  # noqa: PLR2004  (kernels with three axes)

@@ -1,0 +1,237 @@
+"""A name -> a component: ours by decorator, an installed package's by entry point, a study's own by ``file.py:name``.
+
+The signature of a factory is the schema of its options: names, types, bounds and defaults are read from it, and options
+are checked against it before anything expensive happens. There is no second class beside it that says the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import re
+import sys
+import typing
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from fimbria.errors import ComponentError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+T = TypeVar("T")
+_OWN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
+
+
+@dataclass(frozen=True)
+class Registered(Generic[T]):
+    """A component that can be built.
+
+    Attributes
+    ----------
+    kind, name
+        What it is and what it is called.
+    factory
+        The callable that makes it; its signature is its schema.
+    provider, version
+        The package it comes from; for a study's own file its path and the SHA-256 of its content.
+    traits
+        What it says of itself (for example the dimensions a network takes).
+    """
+
+    kind: str
+    name: str
+    factory: Callable[..., T]
+    provider: str
+    version: str
+    traits: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return (inspect.getdoc(self.factory) or "").partition("\n")[0]
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Name, provider and version, as a MAPS records them."""
+        return {"name": self.name, "provider": self.provider, "version": self.version}
+
+    def options(self, given: Mapping[str, object], chosen: Mapping[str, object]) -> dict[str, Any]:
+        """Check the chosen options against the signature and complete them with its defaults.
+
+        Parameters
+        ----------
+        given
+            What the caller passes by itself (for example ``input_size``); not for the user to choose.
+        chosen
+            The user's options.
+
+        Returns
+        -------
+        dict
+            Every option with its value, converted to the annotated type.
+
+        Raises
+        ------
+        ComponentError
+            For an unknown, missing or unfit option; all of them in one message.
+        """
+        parameters = {
+            name: parameter
+            for name, parameter in inspect.signature(self.factory).parameters.items()
+            if name not in given and parameter.kind is not inspect.Parameter.VAR_POSITIONAL
+        }
+        wrong = []
+        if not any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+            wrong += [
+                f"no option {name!r}: {did_you_mean(name, parameters)}" for name in chosen if name not in parameters
+            ]
+        values: dict[str, Any] = {}
+        try:
+            hints = _hints(self.factory, parameters)
+        except NameError as error:
+            msg = f"{self.kind} {self.name!r}: an option's annotation cannot be read ({error}). Import that name outside `if TYPE_CHECKING`."
+            raise ComponentError(msg) from error
+        for name, parameter in parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                continue
+            if name in chosen:
+                try:
+                    values[name] = TypeAdapter(hints.get(name, Any)).validate_python(chosen[name])
+                except ValidationError as error:
+                    wrong.append(f"{name} = {chosen[name]!r}: {error.errors()[0]['msg'].lower()}")
+            elif parameter.default is inspect.Parameter.empty:
+                wrong.append(f"option {name!r} is needed")
+            else:
+                values[name] = parameter.default
+        if wrong:
+            msg = f"{self.kind} {self.name!r}: {'; '.join(wrong)}."
+            raise ComponentError(msg)
+        return values
+
+    def build(self, given: Mapping[str, object], chosen: Mapping[str, object]) -> T:
+        """Make the component; what the caller gives is passed only if the signature asks for it."""
+        asked = inspect.signature(self.factory).parameters
+        passed = {name: value for name, value in given.items() if name in asked}
+        return self.factory(**passed, **self.options(given, chosen))
+
+
+class Registry(Generic[T]):
+    """All components of one kind.
+
+    Parameters
+    ----------
+    kind
+        What they are ("network", "extraction"); the entry point group of plug-ins is ``fimbria.<kind>``.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._ours: dict[str, Registered[T]] = {}
+
+    def __call__(self, name: str, **traits: object) -> Callable[[Callable[..., T]], Callable[..., T]]:
+        """Register the decorated factory under `name`."""
+
+        def register(factory: Callable[..., T]) -> Callable[..., T]:
+            self._ours[name] = Registered(
+                self.kind, name, factory, "fimbria", metadata.version("fimbria"), MappingProxyType(traits)
+            )
+            return factory
+
+        return register
+
+    def names(self) -> list[str]:
+        """Give every known name, ours and the plug-ins', sorted."""
+        return sorted({*self._ours, *self._plug_ins()})
+
+    def find(self, name: str) -> Registered[T]:
+        """Resolve a name.
+
+        Parameters
+        ----------
+        name
+            One of ours, an installed plug-in's, or ``path/to/file.py:name``.
+
+        Raises
+        ------
+        ComponentError
+            When there is none; with the nearest name.
+        """
+        if name in self._ours:
+            return self._ours[name]
+        if plug_in := self._plug_ins().get(name):
+            package = plug_in.dist.name if plug_in.dist else plug_in.value
+            version = plug_in.dist.version if plug_in.dist else "unknown"
+            try:
+                factory = plug_in.load()
+            except Exception as error:
+                msg = f"{self.kind} {name!r} of {package} {version} cannot be loaded: {type(error).__name__}: {error}"
+                raise ComponentError(msg) from error
+            return Registered(self.kind, name, factory, package, version)
+        if match := _OWN_FILE.fullmatch(name):
+            return self._from_file(Path(match["file"]), match["name"])
+        msg = f"no {self.kind} is called {name!r}: {did_you_mean(name, self.names())}."
+        raise ComponentError(msg)
+
+    def build(self, name: str, options: Mapping[str, object] | None = None, **given: object) -> T:
+        """Find and make a component in one step."""
+        return self.find(name).build(given, options or {})
+
+    def _plug_ins(self) -> dict[str, metadata.EntryPoint]:
+        return {point.name: point for point in metadata.entry_points(group=f"fimbria.{self.kind}")}
+
+    def _from_file(self, file: Path, name: str) -> Registered[T]:
+        if not file.is_file():
+            msg = f"{self.kind} {file}:{name}: there is no file {file}."
+            raise ComponentError(msg)
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        module_name = f"fimbria_study_{digest[:16]}"
+        if module_name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(module_name, file)
+            if spec is None or spec.loader is None:
+                msg = f"{file} cannot be loaded as a Python file."
+                raise ComponentError(msg)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[module_name] = module
+            try:
+                spec.loader.exec_module(module)
+            except Exception as error:
+                del sys.modules[module_name]
+                msg = f"{file} cannot be run: {type(error).__name__}: {error}"
+                raise ComponentError(msg) from error
+        factory = getattr(sys.modules[module_name], name, None)
+        if not callable(factory):
+            msg = f"{file} has no function or class called {name!r}."
+            raise ComponentError(msg)
+        return Registered(self.kind, f"{file}:{name}", factory, str(file), f"sha256:{digest}")
+
+
+def is_own_file(name: str) -> bool:
+    """Tell whether a component's name points to a study's own file.
+
+    Examples
+    --------
+    >>> is_own_file("./my_network.py:net"), is_own_file("conv5-fc3")
+    (True, False)
+    """
+    return _OWN_FILE.fullmatch(name) is not None
+
+
+def _hints(factory: Callable[..., object], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+    """Evaluate the annotations of the options alone; those of what is given may need names known to type checkers only."""
+    target = factory.__init__ if inspect.isclass(factory) else factory
+    module = sys.modules[factory.__module__]
+    annotations = {
+        name: parameter.annotation
+        for name, parameter in parameters.items()
+        if parameter.annotation is not inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
+    stub = type("Options", (), {"__annotations__": annotations})
+    scope = {**vars(module), **getattr(target, "__globals__", {})}
+    return typing.get_type_hints(stub, globalns=scope, localns={}, include_extras=True)

@@ -1,0 +1,1 @@
+"""Metrics over a cohort, and how sure they are."""

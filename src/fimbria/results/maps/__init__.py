@@ -1,0 +1,1 @@
+"""The results folder (Model Analysis and Processing Structure)."""

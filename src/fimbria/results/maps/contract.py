@@ -1,0 +1,128 @@
+"""What an image must be for a set of weights to mean anything; it travels with the weights and is checked at each use."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from fimbria.errors import Problem
+from fimbria.geometry import Grid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from fimbria.data.extraction.store import Entry
+
+_LEEWAY = 4.0  # times the range seen in training: scanners differ, but not by more
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The images that weights were learnt from.
+
+    Attributes
+    ----------
+    pipeline
+        What preprocessed them, with its options.
+    space
+        Name of the space they lie in.
+    shape, affine, spacing_mm, orientation
+        Their grid, as the network saw it before extraction.
+    input_size
+        Shape of one part, ``(channel, ...)``.
+    relative_mean
+        Lowest and highest mean intensity, as a share of the image's own range, over the training images: a measure
+        that does not depend on the scanner's scale and tells a head from a brain, or from its negative.
+    golden_output
+        What the network says of an input that follows from `golden_seed`; weights that say anything else are damaged.
+    golden_seed
+        Seed of that input.
+    """
+
+    pipeline: Mapping[str, Any]
+    space: str
+    shape: tuple[int, ...]
+    affine: tuple[tuple[float, ...], ...]
+    spacing_mm: tuple[float, ...]
+    orientation: str
+    input_size: tuple[int, ...]
+    relative_mean: tuple[float, float]
+    golden_output: tuple[float, ...]
+    golden_seed: int
+
+    @classmethod
+    def of(
+        cls,
+        entries: Sequence[Entry],
+        *,
+        pipeline: Mapping[str, Any],
+        space: str,
+        input_size: Sequence[int],
+        golden: tuple[int, Sequence[float]],
+    ) -> Self:
+        """Describe the training images, all on one grid."""
+        grid = entries[0].grid
+        means = [relative_mean(entry) for entry in entries]
+        return cls(
+            pipeline=dict(pipeline),
+            space=space,
+            shape=grid.shape,
+            affine=tuple(tuple(float(v) for v in row) for row in grid.affine),
+            spacing_mm=grid.spacing_mm,
+            orientation=grid.orientation,
+            input_size=tuple(input_size),
+            relative_mean=(min(means), max(means)),
+            golden_output=tuple(float(v) for v in golden[1]),
+            golden_seed=golden[0],
+        )
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Self:
+        """Make it from what ``contract.json`` holds."""
+        plain = {name: _tupled(value) for name, value in content.items()}
+        return cls(**plain)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give what ``contract.json`` holds."""
+        return asdict(self)
+
+    def breaches(self, entries: Iterable[tuple[str, Entry]]) -> list[Problem]:
+        """Say what keeps images from being predicted with these weights.
+
+        Parameters
+        ----------
+        entries
+            What to call an image, and the image.
+        """
+        wanted = Grid(self.shape, np.asarray(self.affine))
+        low, high = self.relative_mean[0] / _LEEWAY, min(1.0, self.relative_mean[1] * _LEEWAY)
+        problems = []
+        for name, entry in entries:
+            if not entry.grid.matches(wanted):
+                problems.append(
+                    Problem(
+                        f"{name} is on another grid: {entry.grid}; the weights expect {wanted}",
+                        f"preprocess it with {self.pipeline['name']}",
+                    )
+                )
+            elif not low <= (mean := relative_mean(entry)) <= high:
+                problems.append(
+                    Problem(
+                        f"{name} has other intensities: their mean lies at {mean:.0%} of their range, in training at "
+                        f"{self.relative_mean[0]:.0%} to {self.relative_mean[1]:.0%}",
+                        f"preprocess it with {self.pipeline['name']}, or look at it",
+                    )
+                )
+        return problems
+
+
+def relative_mean(entry: Entry) -> float:
+    """Give the mean intensity of an image as a share of its own range."""
+    statistics = entry.statistics
+    return (statistics.mean - statistics.minimum) / (statistics.maximum - statistics.minimum)
+
+
+def _tupled(value: Any) -> Any:  # noqa: ANN401  (JSON holds anything)
+    return tuple(_tupled(item) for item in value) if isinstance(value, list) else value

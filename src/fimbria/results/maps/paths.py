@@ -1,0 +1,128 @@
+"""What lies where in a MAPS; names are ClinicaDL's where it has one.
+
+::
+
+    <maps>/
+      maps.json                  experiment, components, versions, hardware, git state, command, date
+      environment.txt            every installed package with its version
+      checksums.sha256           of every file below
+      groups/
+        train+validation.tsv     everybody the weights have seen
+        images.tsv               fingerprint of every image that was read
+        flow.json                who left before the splits were made, and why
+        <train|validation>/split-<i>/data.tsv
+        <group>/data.tsv, maps.json
+      split-<i>/
+        training_logs/training.tsv, times.tsv
+        tmp/checkpoint.pt        only while it is trained
+        finished.json            when it is
+        best-<metric>/
+          model.safetensors, model.json, contract.json
+          <group>/<group>_<level>_level_<prediction|metrics>.tsv
+      ensemble/best-<metric>/<group>/...
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fimbria.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+RESERVED = ("train", "validation", "train+validation")
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The places of a MAPS.
+
+    Attributes
+    ----------
+    root
+        Its folder.
+    """
+
+    root: Path
+
+    @property
+    def record(self) -> Path:
+        """What was trained, with what."""
+        return self.root / "maps.json"
+
+    @property
+    def environment(self) -> Path:
+        """Installed packages."""
+        return self.root / "environment.txt"
+
+    @property
+    def checksums(self) -> Path:
+        """SHA-256 of every other file."""
+        return self.root / "checksums.sha256"
+
+    @property
+    def seen(self) -> Path:
+        """Everybody the weights have seen."""
+        return self.root / "groups" / "train+validation.tsv"
+
+    @property
+    def images(self) -> Path:
+        """Fingerprints of the images."""
+        return self.root / "groups" / "images.tsv"
+
+    @property
+    def flow(self) -> Path:
+        """Who left before the splits were made."""
+        return self.root / "groups" / "flow.json"
+
+    def group(self, name: str, split: int | None = None) -> Path:
+        """Folder of a group's list; train and validation have one a split."""
+        folder = self.root / "groups" / checked(name)
+        return folder if split is None else folder / f"split-{split}"
+
+    def split(self, split: int) -> Path:
+        """Folder of a split."""
+        return self.root / f"split-{split}"
+
+    def finished(self, split: int) -> Path:
+        """Stands there once a split is trained and scored."""
+        return self.split(split) / "finished.json"
+
+    def logs(self, split: int) -> Path:
+        """Folder of the logs of a split."""
+        return self.split(split) / "training_logs"
+
+    def checkpoint(self, split: int) -> Path:
+        """State of a training that goes on."""
+        return self.split(split) / "tmp" / "checkpoint.pt"
+
+    def best(self, split: int | None, metric: str) -> Path:
+        """Folder of the weights that one metric chose; without a split, of the ensemble over splits."""
+        parent = self.root / "ensemble" if split is None else self.split(split)
+        return parent / f"best-{checked(metric)}"
+
+    def predictions(self, split: int | None, metric: str, group: str, level: str) -> Path:
+        """Table of predictions."""
+        return self.best(split, metric) / checked(group) / f"{group}_{level}_level_prediction.tsv"
+
+    def metrics(self, split: int | None, metric: str, group: str, level: str) -> Path:
+        """Table of metrics."""
+        return self.best(split, metric) / checked(group) / f"{group}_{level}_level_metrics.tsv"
+
+
+def checked(name: str) -> str:
+    """Give a name back if it can be part of a path and leads nowhere else.
+
+    Raises
+    ------
+    InputError
+        When it cannot.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        msg = f"{name!r} cannot name a group or metric: letters, digits, '-', '_', '.' and '+' are wanted."
+        raise InputError(msg)
+    return name

@@ -1,0 +1,1 @@
+"""Tables of predictions: one row a part."""

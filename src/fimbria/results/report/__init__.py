@@ -1,0 +1,1 @@
+"""One self-contained HTML file that tells what was run and what came of it."""

@@ -1,0 +1,166 @@
+"""The report's first paragraph: what was learnt, from whom, and how well it does, for somebody who was not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from fimbria.results.report.wording import counted, joined, number, people, spread, with_interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from fimbria.results.maps.maps import Maps
+    from fimbria.results.report.people import People
+    from fimbria.results.report.scored import Score, Scored
+
+_GUESSING = 0.5  # balanced accuracy of somebody who does not look, whatever the number of classes
+_MOST_NAMED = 5
+_NAMES = {
+    "roc-auc": "ROC AUC",
+    "ppv": "PPV",
+    "npv": "NPV",
+    "f1": "F1",
+    "mcc": "MCC",
+    "lr-plus": "LR+",
+    "lr-minus": "LR-",
+}
+
+
+class Summary(NamedTuple):
+    """Sentences on what came of it, and on how to read them."""
+
+    told: tuple[str, ...]
+    explained: tuple[str, ...]
+
+
+def metric_name(name: str) -> str:
+    """Give the name of a metric as text says it."""
+    return _NAMES.get(name, name.replace("-", " "))
+
+
+def title(maps: Maps) -> str:
+    """Say in one line what was learnt."""
+    classes = maps.record.get("fitted", {}).get("classes", [])
+    what = f"{joined(classes, 'or')}, told" if classes else f"{maps.experiment.task.label}, learnt"
+    return f"{what} from {maps.experiment.data.pipeline.name} images"
+
+
+def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
+    """Say it in a few sentences a clinician can read."""
+    first = maps.experiment.task.selection_metrics[0]
+    chosen = [scored for scored in found if scored.chosen_by == first]
+    tests = list(dict.fromkeys(scored.group for scored in chosen if scored.group not in {"validation", "train"}))
+    said = [_learnt(maps), _from_whom(maps, everybody)]
+    shown: list[Score] = []
+    for group in tests:
+        said += _of_group(group, [run for run in chosen if run.group == group], everybody, shown)
+    if not tests:
+        said += _of_validation([run for run in chosen if run.group == "validation"], maps, shown)
+    explained = (_meaning(maps), *_about_chance(shown)) if shown else ()
+    return Summary(tuple(sentence for sentence in said if sentence), explained)
+
+
+def unfinished(maps: Maps) -> str:
+    """Say which splits are not trained to their end; nothing where all are."""
+    left = [f"{split}" for split in maps.splits if not maps.is_finished(split)]
+    if not left:
+        return ""
+    which = f"Split {left[0]} is" if len(left) == 1 else f"Splits {joined(left)} are"
+    return f"{which} not finished: what stands here of {'it' if len(left) == 1 else 'them'} is missing or will change. `fimbria resume` goes on."
+
+
+def _learnt(maps: Maps) -> str:
+    experiment = maps.experiment
+    classes = maps.record.get("fitted", {}).get("classes", [])
+    told = f"to tell {joined(classes)} apart" if classes else f"{experiment.task.label!r}"
+    cut = experiment.data.extraction.name
+    how = "whole images" if cut == "image" else f"images cut into parts ({cut}) that then vote on the image"
+    return (
+        f"A network ({experiment.network.name}) learnt {told} (column {experiment.task.label!r}) "
+        f"from brain images ({experiment.data.pipeline.name}), seen as {how}."
+    )
+
+
+def _from_whom(maps: Maps, group: People) -> str:
+    train, validation = group.of("train"), group.of("validation")
+    if not train or not validation:
+        return ""
+    taught, chose = ([size.participants for size in sizes] for sizes in (train, validation))
+    if len(maps.splits) == 1:
+        one, other = train[0], validation[0]
+        return f"It learnt from {people(one.participants, one.sessions)}; {people(other.participants, other.sessions)} chose the epoch at which the network was kept."
+    everybody = f" of {counted(group.seen[0], 'participant')}" if group.seen else ""
+    return (
+        f"This was done for {len(maps.splits)} splits{everybody}: in each, {spread(taught)} participants taught a network "
+        f"and {spread(chose)} others chose the epoch at which it was kept."
+    )
+
+
+def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list[Score]) -> Iterator[str]:
+    sizes = everybody.of(group)
+    who = f"the group {group!r}" + (f" of {people(sizes[0].participants, sizes[0].sessions)}" if sizes else "")
+    if sizes and sizes[0].shared == 0:
+        who += ", none of whom took part in training or validation"
+    averaged = [run for run in runs if run.split is None]
+    scores = [(run, score) for run in averaged or runs if (score := run.score("balanced-accuracy")) is not None]
+    if not scores:
+        unlabelled = any(run.images is not None and not run.images.labelled for run in runs)
+        yield (
+            f"In {who}, the truth is not known, so no score can be given."
+            if unlabelled
+            else f"{who[0].upper()}{who[1:]} has no scores."
+        )
+        return
+    shown += [score for _, score in scores]
+    by = f", as the average of {len(runs) - 1} networks" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
+    yield f"In {who}, it reached a balanced accuracy of {_named(scores)}{by}."
+    if sizes and sizes[0].shared:
+        yield (
+            f"Beware: {counted(sizes[0].shared, 'participant')} of this group took part in training or validation, or may have; "
+            "the score is flattering and does not count as a test."
+        )
+
+
+def _of_validation(runs: Sequence[Scored], maps: Maps, shown: list[Score]) -> Iterator[str]:
+    yield "No test group has been predicted yet."
+    scores = [(run, score) for run in runs if (score := run.score("balanced-accuracy")) is not None]
+    if not scores:
+        yield "Nothing has been scored yet."
+        return
+    shown += [score for _, score in scores]
+    metric = metric_name(maps.experiment.task.selection_metrics[0])
+    yield f"In the validation participants, the balanced accuracy is {_named(scores)}."
+    yield (
+        f"But these very participants chose the epoch of the network that was kept (by their {metric}), and so flatter it: "
+        "this is no estimate of how well it does for new people. `fimbria predict` scores a group that had no say."
+    )
+
+
+def _named(scores: Sequence[tuple[Scored, Score]]) -> str:
+    """Give each score with its interval, or their mean and range where there are many."""
+    if len(scores) == 1:
+        return with_interval(*scores[0][1])
+    if len(scores) <= _MOST_NAMED:
+        return joined([f"{with_interval(*score)} in {run.name}" for run, score in scores])
+    values = [score.value for _, score in scores]
+    return f"{number(sum(values) / len(values))} on average over {len(values)} splits (from {number(min(values))} to {number(max(values))}; intervals below)"
+
+
+def _meaning(maps: Maps) -> str:
+    positive = maps.record.get("fitted", {}).get("positive")
+    shares = (
+        f"the share of people with {positive} who are found, and the share of the others who are rightly left alone"
+        if positive
+        else "the share of a class that is found and the share of the others that is rightly left alone, for each class in turn"
+    )
+    return (
+        f"Balanced accuracy is the mean of two shares: {shares}; guessing gives {number(_GUESSING)}, perfection 1.00. "
+        "Brackets hold the 95 % interval: how far the number moves when other people of the same kind are drawn."
+    )
+
+
+def _about_chance(shown: Sequence[Score]) -> Iterator[str]:
+    over = sum(score.low <= _GUESSING <= score.high for score in shown)
+    if over:
+        which = "The interval includes" if len(shown) == 1 else f"{over} of the {len(shown)} intervals include"
+        yield f"{which} {number(_GUESSING)}: from so few people, guessing is not ruled out there."

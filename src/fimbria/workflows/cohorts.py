@@ -1,0 +1,139 @@
+"""Tables of sessions from data sets, and their splits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fimbria.data.cohort import flow
+from fimbria.data.cohort.cohort import Cohort
+from fimbria.data.cohort.splits import HoldOut, KFold, Split, write_manifest, write_split
+from fimbria.data.images import bids, caps
+from fimbria.data.images.pipelines import pipeline
+from fimbria.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+
+def cohort_from_bids(data_set: Path, table: Path, *, suffix: str = "T1w", dataset: str = "") -> Cohort:
+    """List the sessions of a BIDS data set that have an image, with what its tables say of them.
+
+    Parameters
+    ----------
+    data_set
+        Folder of the data set.
+    table
+        Where to write the cohort (TSV); its flow goes beside it.
+    suffix
+        The image that a session must have.
+    dataset
+        Name of the data set, where several will be put together: identity is data set and participant.
+
+    Raises
+    ------
+    InputError
+        When the folder is no BIDS data set, or its tables cannot be used.
+    """
+    return _written(bids.cohort(data_set, pipeline.build("raw", {"suffix": suffix}), dataset), table)
+
+
+def cohort_from_caps(data_set: Path, table: Path, *, pipeline_name: str = "t1-linear", dataset: str = "") -> Cohort:
+    """List the sessions of a CAPS that have an image of a pipeline.
+
+    Raises
+    ------
+    InputError
+        When the folder is no CAPS.
+    """
+    return _written(caps.cohort(data_set, pipeline.build(pipeline_name), dataset), table)
+
+
+def split_cohort(  # noqa: PLR0913  (the rule of the split)
+    table: Path, folder: Path, *, test: float, stratify: Sequence[str] = (), seed: int = 0, name: str = "test"
+) -> Split:
+    """Hold some participants out of a cohort, stratified, and write both sides.
+
+    Parameters
+    ----------
+    table
+        The cohort (TSV).
+    folder
+        Where to write ``train.tsv``, ``<name>.tsv``, their baseline lists and ``split.json``; empty or new.
+    test
+        Number of participants to hold out; below 1, their share.
+    stratify
+        Columns to spread evenly.
+    seed
+        The same seed gives the same split.
+    name
+        What to call the side that is held out: ``test``, or ``validation`` for a split to train on.
+
+    Raises
+    ------
+    InputError
+        When the cohort cannot be split so.
+    """
+    cohort = _ready(table, folder, stratify)
+    splitter = HoldOut(test, tuple(stratify), name)
+    split = next(splitter.split(cohort, np.random.default_rng(seed)))
+    digests = write_split(split, folder)
+    steps = flow.read(flow.beside(table))
+    rule = {"rule": "hold-out", "n_test": test, "subset_name": name, "stratify": list(stratify), "seed": seed}
+    write_manifest(folder / "split.json", rule, steps, digests)
+    for side in (split.train, split.other):
+        step = replace(side.flow[0], rule=f"{side.name} of a split (seed {seed})")
+        flow.write([*steps, step], flow.beside(folder / f"{side.name}.tsv"))
+    return split
+
+
+def kfold_cohort(
+    table: Path, folder: Path, *, folds: int = 5, stratify: Sequence[str] = (), seed: int = 0
+) -> list[Split]:
+    """Deal the participants of a cohort into folds, stratified, and write a split for each.
+
+    Parameters
+    ----------
+    table
+        The cohort (TSV).
+    folder
+        Where to write ``split-<i>/{train,validation}[_baseline].tsv`` and ``kfold.json``; empty or new.
+    folds
+        How many.
+    stratify
+        Columns to spread evenly.
+    seed
+        The same seed gives the same folds.
+
+    Raises
+    ------
+    InputError
+        When the cohort cannot be dealt so.
+    """
+    cohort = _ready(table, folder, stratify)
+    splits = list(KFold(folds, tuple(stratify)).split(cohort, np.random.default_rng(seed)))
+    digests: dict[str, str] = {}
+    for split in splits:
+        place = f"split-{split.index}"
+        digests |= {f"{place}/{name}": digest for name, digest in write_split(split, folder / place).items()}
+    rule = {"rule": "k-fold", "n_splits": folds, "subset_name": "validation", "stratify": list(stratify), "seed": seed}
+    write_manifest(folder / "kfold.json", rule, flow.read(flow.beside(table)), digests)
+    return splits
+
+
+def _written(cohort: Cohort, table: Path) -> Cohort:
+    cohort.write(table)
+    flow.write(cohort.flow, flow.beside(table))
+    return cohort
+
+
+def _ready(table: Path, folder: Path, stratify: Sequence[str]) -> Cohort:
+    """Read a cohort, and refuse a folder that holds splits: a study has one, made once."""
+    cohort = Cohort.read(table, needed=stratify)
+    if folder.is_dir() and any(folder.iterdir()):
+        msg = f"{folder} holds something already; splits are never written over. Choose another folder."
+        raise InputError(msg)
+    return cohort

@@ -1,0 +1,235 @@
+"""Predict a group with a trained MAPS, after checking that nobody in it was ever seen and every image is what it should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
+from fimbria.errors import InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
+from fimbria.learning.inference import predict as predict_samples
+from fimbria.learning.tasks.classification import label_text
+from fimbria.learning.training.devices import arithmetic, fabric_for
+from fimbria.registry import is_own_file
+from fimbria.results.maps.contract import Contract
+from fimbria.results.maps.maps import Maps
+from fimbria.results.maps.paths import RESERVED
+from fimbria.results.predictions.ensemble import average, part_weights, vote
+from fimbria.workflows.parts import Choices, Parts, images, resolve
+from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
+from fimbria.workflows.show import Show, quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    import pandas as pd
+    from lightning_fabric import Fabric
+
+    from fimbria.results.predictions.table import PredictionTable
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What came of predicting a group.
+
+    Attributes
+    ----------
+    group
+        Its name in the MAPS.
+    table
+        Predictions at image level; of several splits, the mean of their probabilities.
+    metrics
+        Of that table; None where labels are not known.
+    folder
+        Where they are kept.
+    left
+        How many sessions had no usable image, where that is allowed.
+    """
+
+    group: str
+    table: PredictionTable
+    metrics: pd.DataFrame | None
+    folder: Path
+    left: int
+
+
+def predict(  # noqa: PLR0913  (with what, whom, from where)
+    folder: Path,
+    cohort: Path,
+    *,
+    group: str,
+    caps: Path | None = None,
+    splits: Sequence[int] | None = None,
+    trust_code: Sequence[str] = (),
+    show: Show = quiet,
+) -> Prediction:
+    """Predict a cohort with a trained MAPS and keep the result in it as a group.
+
+    Parameters
+    ----------
+    folder
+        The MAPS.
+    cohort
+        Table of sessions; with the label's column the predictions are scored.
+    group
+        What to call it.
+    caps
+        Where the images are; by default where those of the training are.
+    splits
+        Which splits' weights to use; by default all.
+    trust_code
+        SHA-256 of the study's own files that this MAPS may run.
+    show
+        Who watches.
+
+    Raises
+    ------
+    LeakError
+        When the weights have seen somebody of the cohort.
+    ProblemsError, InputError
+        When an image breaks the contract of the weights, a label is no class, or a name is taken or unknown.
+    """
+    maps = Maps(folder)
+    used = _checked_splits(maps, splits)
+    _refuse_name(maps, group)
+    experiment = maps.experiment if caps is None else maps.experiment.changed({"data": {"caps": str(caps.absolute())}})
+    refuse_untrusted(maps, trust_code)
+    choices = resolve(experiment)
+    people = Cohort.read(cohort)
+    _refuse_seen(maps, people)
+    labelled = _labelled(people, maps)
+    task = choices.task.build(maps.record["fitted"], {})
+    parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
+    contracts = _kept_contracts(maps, parts, choices, used)
+    if parts.images.left:
+        people = people.keep([s in parts.images.entries for s in people.sessions], "has a usable image")
+    with maps.locked(), arithmetic(experiment.compute):
+        fabric = fabric_for(experiment.compute)
+        results = {
+            metric: _predict_with(parts, maps, metric, contracts, people, group, fabric, labelled, show)
+            for metric in experiment.task.selection_metrics
+        }
+        about = {
+            "caps_directory": str(experiment.data.caps),
+            "multi_cohort": False,
+            "labelled": labelled,
+            "splits": used,
+        }
+        maps.keep_group(group, people, about=about)
+        maps.seal()
+    metric = experiment.task.selection_metrics[0]
+    chosen = used[0] if len(used) == 1 else None
+    place = maps.paths.predictions(chosen, metric, group, "image").parent
+    return Prediction(
+        group, results[metric], maps.metrics(chosen, metric, group, "image"), place, len(parts.images.left)
+    )
+
+
+def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
+    parts: Parts,
+    maps: Maps,
+    metric: str,
+    contracts: dict[tuple[int, str], Contract],
+    people: Cohort,
+    group: str,
+    fabric: Fabric,
+    labelled: bool,  # noqa: FBT001  (whether labels are known)
+    show: Show,
+) -> PredictionTable:
+    """Predict with the weights that one metric chose, of every split, and with all of them together."""
+    voted = []
+    used = [split for split, chosen_by in contracts if chosen_by == metric]
+    for split in used:
+        network = trained_network(parts, maps, split, metric, fabric)
+        refuse_damaged(contracts[split, metric], network, fabric.device, maps)
+        loader = parts.loader(people, labelled=labelled)
+        batches = show.track(loader.batches(), f"predicting with split {split}", len(loader))
+        table = predict_samples(network, parts.task, batches, parts.part, fabric.device)
+        weights = part_weights(
+            maps.predictions(split, metric, "validation", parts.part), parts.experiment.task.voting_threshold
+        )
+        voted.append(vote(table, weights))
+        keep_scored(parts, maps, split, metric, group, table, voted[-1])
+    if len(voted) == 1:
+        return voted[0]
+    together = average(voted)
+    keep_scored(parts, maps, None, metric, group, together, together)
+    return together
+
+
+def refuse_untrusted(maps: Maps, trusted: Sequence[str]) -> None:
+    """Refuse to run a study's own file for a MAPS unless its hash is trusted by name.
+
+    Raises
+    ------
+    ProblemsError
+        With the hash to say, for each file.
+    """
+    problems = []
+    for kind, component in maps.record["components"].items():
+        if is_own_file(component["name"]):
+            digest = component["version"].removeprefix("sha256:")
+            if digest not in trusted:
+                what = f"the {kind} of this MAPS is code in a file: {component['name']}"
+                problems.append(Problem(what, f"read that file; if you trust it: --trust-code {digest}"))
+    refuse(str(maps.root), problems)
+
+
+def _checked_splits(maps: Maps, splits: Sequence[int] | None) -> list[int]:
+    finished = [split for split in maps.splits if maps.is_finished(split)]
+    if not finished:
+        msg = f"{maps.root} has no finished split. Go on with the training: `fimbria resume {maps.root}`."
+        raise MapsError(msg)
+    if unknown := sorted(set(splits or ()) - set(finished)):
+        msg = f"{maps.root} has no finished split {listing(unknown)}; it has: {listing(finished, 20)}."
+        raise MapsError(msg)
+    return sorted(set(splits)) if splits else finished
+
+
+def _refuse_name(maps: Maps, group: str) -> None:
+    if group in RESERVED:
+        msg = f"--group {group}: that name is the training's own. Choose another, such as test."
+        raise InputError(msg)
+    if (maps.paths.group(group) / "data.tsv").is_file():
+        msg = f"{maps.root} has a group {group!r} already; nothing is ever written over. Choose another name."
+        raise MapsError(msg)
+
+
+def _refuse_seen(maps: Maps, people: Cohort) -> None:
+    seen = Cohort.read(maps.paths.seen)
+    if shared := shared_participants(people, seen):
+        msg = (
+            f"{listing(shared)} of {people.name} were seen in training or validation of {maps.root}: a score on them would "
+            "be false. Predict people that the weights have never seen."
+        )
+        raise LeakError(msg)
+
+
+def _labelled(people: Cohort, maps: Maps) -> bool:
+    """Tell whether the labels of a cohort are known, and refuse those that are no class."""
+    label, classes = maps.experiment.task.label, maps.record["fitted"]["classes"]
+    if label not in people.frame.columns or people.frame[label].isna().all():
+        return False
+    problems = clean_labels(people, label)
+    unknown = sorted({label_text(value) for value in people.frame[label].dropna()} - set(classes))
+    problems += [Problem(f"{label} {name!r} is no class of this MAPS", did_you_mean(name, classes)) for name in unknown]
+    refuse(people.name, problems)
+    return True
+
+
+def _kept_contracts(
+    maps: Maps, parts: Parts, choices: Choices, splits: Sequence[int]
+) -> dict[tuple[int, str], Contract]:
+    """Read the contracts of all weights that will be used, and check every image against them."""
+    contracts, problems = {}, []
+    for split in splits:
+        for metric in parts.experiment.task.selection_metrics:
+            contract = contracts[split, metric] = Contract.read(maps.contract(split, metric))
+            if (made := choices.pipeline.record)["name"] != contract.pipeline["name"]:
+                problems.append(
+                    Problem(f"the images are {made['name']}, the weights expect {contract.pipeline['name']}")
+                )
+            problems += contract.breaches((str(session), entry) for session, entry in parts.images.entries.items())
+    refuse(f"these images for the weights of {maps.root}", list(dict.fromkeys(problems)))
+    return contracts

@@ -1,0 +1,122 @@
+"""From raw scans to images on a common grid."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from fimbria import tables
+from fimbria.data.images import bids, caps
+from fimbria.data.images.pipelines import pipeline
+from fimbria.data.preprocessing.t1_linear import Alignment, T1LinearFiles, t1_linear
+from fimbria.errors import ImageError, InputError, Problem, refuse
+from fimbria.execution import executor, run
+from fimbria.workflows.show import Show, quiet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fimbria.data.cohort.cohort import Session
+
+
+@dataclass(frozen=True)
+class Preprocessed:
+    """What came of preprocessing a data set.
+
+    Attributes
+    ----------
+    alignments
+        How each image came to lie on the template.
+    failed
+        Sessions whose image could not be preprocessed, with the reason.
+    skipped
+        How many had been preprocessed before.
+    """
+
+    alignments: dict[Session, Alignment]
+    failed: dict[Session, str]
+    skipped: int
+
+
+def preprocess_t1_linear(data_set: Path, out: Path, *, jobs: int = 1, show: Show = quiet) -> Preprocessed:
+    """Correct the bias of every T1w image of a BIDS data set and align it to MNI152NLin2009cSym.
+
+    Parameters
+    ----------
+    data_set
+        BIDS folder.
+    out
+        CAPS folder; images that are there already are left as they are, so that a broken run goes on.
+    jobs
+        Processes.
+    show
+        Who watches.
+
+    Returns
+    -------
+    Preprocessed
+        Also written to ``t1-linear.tsv`` in the CAPS.
+
+    Raises
+    ------
+    ProblemsError
+        When a session has several T1w images; before anything is computed.
+    """
+    raw = pipeline.build("raw")
+    cohort = bids.cohort(data_set, raw)
+    source = bids.Bids(data_set, raw)
+    scans, problems = {}, []
+    for session in cohort.sessions:
+        try:
+            scans[session] = source.find(session)
+        except ImageError as error:
+            problems.append(Problem(str(error)))
+    refuse(str(data_set), problems)
+    if data_set.resolve() == out.resolve():
+        msg = f"{out} is the BIDS data set itself; choose another folder for the CAPS."
+        raise InputError(msg)
+    todo = [(session, raw, files_of(out, session, raw)) for session, raw in scans.items()]
+    waiting = [job for job in todo if not all(path.is_file() for path in vars(job[2]).values())]
+    done: dict[Session, Alignment] = {}
+    failed: dict[Session, str] = {}
+    with executor(min(jobs, len(waiting)) or 1) as pool:
+        for outcome in show.track(run(_preprocess, waiting, pool), "t1-linear", len(waiting)):
+            session = outcome.item[0]
+            if isinstance(outcome.error, ImageError):
+                failed[session] = str(outcome.error)
+            elif outcome.error is not None:
+                raise outcome.error
+            elif outcome.result is not None:
+                done[session] = outcome.result
+                _write_table(out, done)
+    return Preprocessed(done, failed, len(todo) - len(waiting))
+
+
+def files_of(out: Path, session: Session, scan: Path) -> T1LinearFiles:
+    """Give Clinica's names for the images of a session; ``ses-M000`` is added where BIDS has no session."""
+    stem = scan.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_T1w")
+    whose = f"{session.participant_id}_{session.session_id}"
+    entities = stem if stem.startswith(whose) else whose + stem.removeprefix(session.participant_id)
+    return T1LinearFiles.of(caps.session_folder(out, session) / "t1_linear", entities)
+
+
+def _preprocess(job: tuple[Session, Path, T1LinearFiles]) -> Alignment:
+    _, scan, files = job
+    return t1_linear(scan, files)
+
+
+def _write_table(out: Path, done: dict[Session, Alignment]) -> None:
+    """Keep how each image was aligned, also of earlier runs."""
+    path = out / "t1-linear.tsv"
+    rows = pd.DataFrame(
+        [
+            {"participant_id": s.participant_id, "session_id": s.session_id, **asdict(a), "alarms": "; ".join(a.alarms)}
+            for s, a in done.items()
+        ]
+    )
+    ids = ["participant_id", "session_id"]
+    if path.is_file():
+        rows = pd.concat([tables.read(path, ids, text=ids), rows]).drop_duplicates(ids, keep="last")
+    tables.write(rows.sort_values(ids), path)

@@ -1,0 +1,83 @@
+"""One self-contained HTML file that tells what a MAPS holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from fimbria.atomic import write_text
+from fimbria.data.extraction.store import Store, default_root
+from fimbria.data.images.pipelines import Pipeline, pipeline
+from fimbria.errors import FimbriaError
+from fimbria.results.maps.maps import Maps
+from fimbria.results.report.page import html_of
+from fimbria.workflows.parts import source_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fimbria.data.extraction.store import Entry
+
+    Planes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
+
+_EXAMPLES = 2  # of each class
+
+
+def report(folder: Path, out: Path | None = None) -> Path:
+    """Write the report of a MAPS.
+
+    Parameters
+    ----------
+    folder
+        The MAPS.
+    out
+        Where to write it; by default ``report.html`` in the MAPS.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    MapsError
+        When there is no MAPS.
+    """
+    maps = Maps(folder)
+    target = out or folder / "report.html"
+    page = html_of(maps, _example_slices(maps))
+    write_text(target, page)
+    return target
+
+
+def _example_slices(maps: Maps) -> dict[str, Planes] | None:
+    """Read the middle slices of a few training images of each class; None where the images are not at hand."""
+    experiment = maps.experiment
+    made: Pipeline = pipeline.build(experiment.data.pipeline.name, experiment.data.pipeline.options)
+    store = Store(default_root(experiment.data.caps, made.layout), made.name, experiment.data.spacing)
+    train = maps.group("train", maps.splits[0])
+    shown: Counter[str] = Counter()
+    slices = {}
+    for session, label in zip(train.sessions, train.column(experiment.task.label).astype(str), strict=True):
+        if shown[label] == _EXAMPLES:
+            continue
+        try:
+            entry = store.find(session, source_of(experiment.data.caps, made).find(session))
+        except FimbriaError:
+            continue  # the images have moved since: the report says that there are none to show
+        if entry is not None:
+            shown[label] += 1
+            slices[f"{label}, example {shown[label]}"] = _middle(entry)
+    return slices or None
+
+
+def _middle(entry: Entry) -> Planes:
+    """Give the middle sagittal, coronal and axial slice of an image."""
+    middle = [side // 2 for side in entry.shape]
+    whole = [slice(0, side) for side in entry.shape]
+    boxes = [(*whole[:axis], slice(middle[axis], middle[axis] + 1), *whole[axis + 1 :]) for axis in range(3)]
+    sagittal, coronal, axial = (entry[box].squeeze(axis) for axis, box in enumerate(boxes))
+    return sagittal, coronal, axial

@@ -1,0 +1,281 @@
+"""Train what an experiment describes, or go on with a training that was broken off: after its start it is the same thing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+from safetensors.torch import save_file
+
+from fimbria import tables
+from fimbria.atomic import write_json
+from fimbria.data.cohort import flow
+from fimbria.data.cohort.splits import Split, read_flow, read_splits
+from fimbria.errors import MapsError, Problem, refuse
+from fimbria.learning.networks import parameter_count
+from fimbria.learning.training.devices import arithmetic, fabric_for, facts
+from fimbria.learning.training.fit import fit
+from fimbria.learning.training.learner import Epoch
+from fimbria.learning.training.policies import is_best, is_out_of_patience
+from fimbria.provenance import environment, free_bytes, memory_gib, now
+from fimbria.results.evaluation.metric import find as find_metric
+from fimbria.results.maps.maps import Maps, refuse_occupied
+from fimbria.workflows.interrupt import postponed
+from fimbria.workflows.parts import Parts, chosen_sessions, images, learnable, resolve
+from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
+from fimbria.workflows.show import Show, quiet
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from fimbria.experiment.experiment import Experiment
+    from fimbria.learning.training.learner import Learner
+
+_BYTES_A_WEIGHT = 16  # the weight, its gradient, and two moments of the optimizer
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A training that could start now."""
+
+    parts: Parts
+    splits: tuple[Split, ...]
+
+
+def plan(experiment: Experiment, *, show: Show = quiet) -> Plan:
+    """Check everything that a training needs, and decode its images; nothing is trained and no MAPS is made.
+
+    Raises
+    ------
+    ProblemsError, InputError
+        For what stands in the way: all names and options first, then all tables, then all images.
+    """
+    choices = resolve(experiment)
+    fabric_for(experiment.compute)
+    read = read_splits(experiment.data.splits, [experiment.task.label])
+    splits = tuple(chosen_sessions(split, experiment) for split in read)
+    task = learnable(splits, experiment, choices)
+    everybody = dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions)
+    parts = Parts(experiment, choices, task, images(experiment, choices, list(everybody), show=show))
+    refuse("the experiment", _too_large(parts, len(splits)))
+    return Plan(parts, splits)
+
+
+def train(experiment: Experiment, folder: Path, *, show: Show = quiet) -> Maps:
+    """Train what the experiment describes; keep everything in a new MAPS.
+
+    Parameters
+    ----------
+    experiment
+        What to train.
+    folder
+        A folder that does not exist yet, or is empty.
+    show
+        Who watches.
+
+    Returns
+    -------
+    Maps
+        The finished MAPS.
+
+    Raises
+    ------
+    ProblemsError, InputError
+        Before anything is trained, for what stands in the way.
+    KeyboardInterrupt
+        After Ctrl-C, when the step at hand is kept; `resume` goes on from there.
+    """
+    refuse_occupied(folder)
+    experiment = experiment.anchored()
+    planned = plan(experiment, show=show)
+    record = {
+        "fimbria": environment()["fimbria"],
+        "created": now(),
+        "splits": [split.index for split in planned.splits],
+        "components": planned.parts.choices.record,
+        "fitted": planned.parts.task.fitted,
+        "input_size": planned.parts.images.sample_shape,
+        "environment": {**environment(), **facts()},
+    }
+    maps = Maps.create(folder, experiment, record)
+    with maps.locked():
+        _keep_groups(maps, planned)
+        _go_on(maps, planned, show)
+    return maps
+
+
+def resume(folder: Path, *, show: Show = quiet) -> Maps:
+    """Go on with a training that was broken off, from its last kept step; the result is that of an unbroken one.
+
+    Raises
+    ------
+    MapsError
+        When the MAPS cannot be opened, its images have changed, or another process writes to it.
+    """
+    maps = Maps(folder)
+    with maps.locked():
+        if all(maps.is_finished(split) for split in maps.splits) and maps.paths.checksums.is_file():
+            show.say(f"{folder} is finished; there is nothing to go on with.")
+            return maps
+        experiment = maps.experiment
+        if not maps.paths.images.is_file():
+            planned = plan(experiment, show=show)
+            _keep_groups(maps, planned)
+        else:
+            planned = _planned_again(maps, show)
+        _go_on(maps, planned, show)
+    return maps
+
+
+def _go_on(maps: Maps, planned: Plan, show: Show) -> None:
+    experiment = planned.parts.experiment
+    with arithmetic(experiment.compute):
+        fabric = fabric_for(experiment.compute)
+        for split in planned.splits:
+            if not maps.is_finished(split.index):
+                train_split(planned.parts, split, maps, fabric, show)
+    maps.seal()
+
+
+def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Show) -> None:
+    """Train one split from wherever it stands, then score the weights that each selection metric kept."""
+    options, compute = parts.experiment.optimization, parts.experiment.compute
+    learner = parts.new_learner(fabric)
+    if state := maps.checkpoint(split.index):
+        learner.restore(torch.load(state, map_location="cpu", weights_only=True))
+    loaders = parts.loader(split.train, learning=True), parts.loader(split.other)
+    steps = len(loaders[0])
+    left = (options.epochs - learner.epoch) * (steps + 1) - learner.step
+    keep = partial(_keep_learner, maps, split, learner)
+    started = saved = time.monotonic()
+    if not _is_over(maps.read_log(split.index), learner.epoch, parts.experiment):
+        with postponed() as interrupted:
+            for event in show.track(fit(learner, *loaders, options.epochs, parts.part), f"split {split.index}", left):
+                if isinstance(event, Epoch):
+                    log = _close(parts, split, maps, learner, event)
+                    keep()
+                    maps.log_time(split.index, event.epoch, time.monotonic() - started, now())
+                    started = saved = time.monotonic()
+                    show.say(_line(split, log))
+                    if _is_over(log, learner.epoch, parts.experiment):
+                        break
+                elif time.monotonic() - saved > 60 * compute.checkpoint_minutes:
+                    keep()
+                    saved = time.monotonic()
+                if interrupted():
+                    keep()
+                    raise KeyboardInterrupt
+    for metric in parts.experiment.task.selection_metrics:
+        network = trained_network(parts, maps, split.index, metric, fabric)
+        maps.keep_contract(split.index, metric, contract_of(parts, split, network, fabric.device).as_dict())
+        score_training(parts, split, maps, metric, network, fabric.device)
+    maps.finish(split.index, {"epochs": learner.epoch})
+
+
+def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoch) -> pd.DataFrame:
+    """Log an epoch, and keep its weights and validation predictions for every metric that calls it the best so far."""
+    chosen = parts.experiment.task.selection_metrics
+    metrics = parts.task.metrics
+    names = list(dict.fromkeys([*metrics.followed, *(find_metric(name).name for name in chosen)]))
+    row: dict[str, float] = {"epoch": epoch.epoch, "iteration": epoch.steps}
+    for side, table in (("train", epoch.training), ("valid", epoch.validation)):
+        row |= {f"{name}_{side}": metrics.score(table, name) for name in names}
+    log = maps.log(split.index, row)
+    for metric in chosen:
+        found = find_metric(metric)
+        if not is_best(log[f"{found.name}_valid"].to_list(), higher_is_better=found.better == "higher"):
+            continue
+        about = {
+            **parts.choices.network.record,
+            "input_size": parts.images.sample_shape,
+            "output_size": parts.task.outputs,
+            "parameters": parameter_count(learner.network),
+            "task": parts.task.fitted,
+            "chosen_by": found.name,
+            "epoch": epoch.epoch,
+        }
+        maps.keep_weights(split.index, metric, partial(save_file, learner.weights()), about)
+        maps.keep_predictions(split.index, metric, "validation", epoch.validation)
+    return log
+
+
+def _keep_learner(maps: Maps, split: Split, learner: Learner) -> None:
+    maps.keep_checkpoint(split.index, partial(torch.save, learner.state()))
+
+
+def _is_over(log: pd.DataFrame, epoch: int, experiment: Experiment) -> bool:
+    """Tell from the log of the epochs that are done whether there is no patience left."""
+    if not len(log):
+        return False
+    losses = log.loc[log["epoch"] < epoch, "loss_valid"].to_list()
+    return is_out_of_patience(losses, experiment.optimization.patience, experiment.optimization.tolerance)
+
+
+def _line(split: Split, log: pd.DataFrame) -> str:
+    row = log.iloc[-1]
+    scores = ", ".join(
+        f"{name} {row[f'{name}_train']:.3f} / {row[f'{name}_valid']:.3f}"
+        for name in ("loss", "accuracy")
+        if f"{name}_train" in row
+    )
+    return f"split {split.index}, epoch {int(row['epoch']) + 1}: {scores} (training / validation)"
+
+
+def _keep_groups(maps: Maps, planned: Plan) -> None:
+    """Keep whom the weights will see, what their images are, and who left on the way."""
+    for split in planned.splits:
+        for name, side in (("train", split.train), ("validation", split.other)):
+            usable = [session in planned.parts.images.entries for session in side.sessions]
+            maps.keep_group(name, side.keep(usable, "has a usable image"), split.index)
+    tables.write(seen_by(planned.splits), maps.paths.seen)
+    steps = read_flow(planned.parts.experiment.data.splits)
+    missing = {str(session): reason for session, reason in planned.parts.images.left}
+    write_json(maps.paths.flow, {"cohort": flow.as_plain(steps), "without_image": missing})
+    tables.write(_fingerprints(planned.parts), maps.paths.images)
+
+
+def _fingerprints(parts: Parts) -> pd.DataFrame:
+    rows = [
+        {**session._asdict(), "file": entry.path.stem, "size": entry.source.size, "sha256": entry.source.sha256}
+        for session, entry in parts.images.entries.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _planned_again(maps: Maps, show: Show) -> Plan:
+    """Plan the training of a MAPS from what it keeps: its own lists and classes, and images that are what they were."""
+    experiment = maps.experiment
+    choices = resolve(experiment)
+    splits = tuple(Split(i, maps.group("train", i), maps.group("validation", i)) for i in maps.splits)
+    task = choices.task.build(maps.record["fitted"], {})
+    everybody = dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions)
+    parts = Parts(experiment, choices, task, images(experiment, choices, list(everybody), show=show))
+    before = tables.read(maps.paths.images, text=("dataset", "participant_id", "session_id"))
+    changed = before.merge(_fingerprints(parts), how="inner", on="file", suffixes=("", "_now"))
+    differing = changed.loc[changed["sha256"] != changed["sha256_now"], "file"]
+    if len(differing):
+        msg = f"{len(differing)} images have changed since this training began ({differing.iloc[0]}, ...). Bring them back, or train anew."
+        raise MapsError(msg)
+    return Plan(parts, splits)
+
+
+def _too_large(parts: Parts, splits: int) -> list[Problem]:
+    """Compare the network with the memory and the disk there is."""
+    with torch.device("meta"):
+        count = parameter_count(parts.new_network())
+    problems = []
+    memory = memory_gib()
+    if memory and count * _BYTES_A_WEIGHT > memory * 2**30:
+        what = f"the network has {count / 1e6:.0f} million parameters; training needs {count * _BYTES_A_WEIGHT / 2**30:.0f} GiB and this machine has {memory:g}"
+        problems.append(Problem(what, "choose a smaller network, or larger --data.spacing"))
+    needed = count * 4 * (3 + splits * len(parts.experiment.task.selection_metrics))
+    if needed > (free := free_bytes(Path.cwd())):
+        problems.append(
+            Problem(f"the weights need {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free", "free some room")
+        )
+    return problems
