@@ -5,10 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, settings
 
 from fimbria import tables
 from fimbria.data.images import nifti
 from fimbria.geometry import Grid
+
+# no deadline: how fast a busy machine is says nothing of the code
+settings.register_profile("house", max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 TILT = np.array([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
 SPACE = "space-MNI152NLin2009cSym_desc-Crop_res-1x1x1"

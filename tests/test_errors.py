@@ -8,6 +8,7 @@ import pytest
 from fimbria import errors
 from fimbria.errors import (
     ComponentError,
+    DivergenceError,
     ExperimentError,
     FimbriaError,
     ImageError,
@@ -33,6 +34,7 @@ EVERY_KIND = [
     MapsError("a sentence"),
     LeakError("a sentence"),
     ProblemsError("the table", [Problem("a row is gone", "put it back")]),
+    DivergenceError("a sentence"),
     MissingExtraError("preprocessing", "preprocess"),
     StorageError(errno.ENOSPC, "a sentence"),
 ]
@@ -55,6 +57,7 @@ def test_an_error_travels_whole_between_processes(error):
     [
         (TableError("x"), ValueError),
         (ComponentError("x"), LookupError),
+        (DivergenceError("x"), ArithmeticError),
         (MissingExtraError("x", "y"), ImportError),
         (StorageError(errno.EACCES, "x"), OSError),
     ],

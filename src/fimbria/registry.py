@@ -102,8 +102,9 @@ class Registered(Generic[T]):
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 continue
             if name in chosen:
+                hint = hints.get(name, Any)
                 try:
-                    values[name] = TypeAdapter(hints.get(name, Any)).validate_python(chosen[name])
+                    values[name] = TypeAdapter(hint).validate_python(_several(chosen[name], hint))
                 except ValidationError as error:
                     wrong.append(f"{name} = {chosen[name]!r}: {error.errors()[0]['msg'].lower()}")
             elif parameter.default is inspect.Parameter.empty:
@@ -221,6 +222,12 @@ def is_own_file(name: str) -> bool:
     (True, False)
     """
     return _OWN_FILE.fullmatch(name) is not None
+
+
+def _several(value: object, hint: Any) -> object:  # noqa: ANN401  (any annotation)
+    """Accept one value where several may stand, as a flag given once is."""
+    kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    return (value,) if typing.get_origin(kind) is tuple and isinstance(value, (str, int, float)) else value
 
 
 def _hints(factory: Callable[..., object], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_a_number_that_is_none_is_refused(value):
 
 
 def test_the_source_is_named():
-    with pytest.raises(InputError, match="problem with e.toml"):
+    with pytest.raises(InputError, match=r"problem with e\.toml"):
         Experiment.of({**LEAST, "x": 1}, "e.toml")
 
 
@@ -123,7 +123,8 @@ def test_one_value_may_stand_where_several_may():
 
 
 def test_no_selection_metric_is_refused():
-    assert list(problems({**LEAST, "task": {"selection_metrics": []}}))[0].startswith("task.selection_metrics = []")
+    (what,) = problems({**LEAST, "task": {"selection_metrics": []}})
+    assert what.startswith("task.selection_metrics = []")
 
 
 def test_a_class_that_looks_like_a_number_is_text():
@@ -148,7 +149,7 @@ def test_a_change_changes_what_it_names_and_nothing_else(experiment):
 
 
 def test_a_change_is_checked():
-    with pytest.raises(ProblemsError, match="no option compute.sed"):
+    with pytest.raises(ProblemsError, match=r"no option compute\.sed"):
         Experiment.of(LEAST).changed({"compute": {"sed": 1}})
 
 

@@ -68,7 +68,7 @@ def train(
     _show_validation(trained.root)
 
 
-def resume(maps: Path, *, quiet: bool = False) -> None:
+def resume(maps: Path, *, trust_code: list[str] | None = None, quiet: bool = False) -> None:
     """Go on with a training that was broken off; the result is that of an unbroken one, byte for byte on a CPU.
 
     Example: fimbria resume run/maps
@@ -77,12 +77,14 @@ def resume(maps: Path, *, quiet: bool = False) -> None:
     ----------
     maps
         The MAPS.
+    trust_code
+        SHA-256 of a study's own file that may be run.
     quiet
         Show nothing but the result.
     """
     from fimbria.workflows import train as workflow
 
-    workflow.resume(maps, show=Screen(quiet=quiet))
+    workflow.resume(maps, trust_code=trust_code or (), show=Screen(quiet=quiet))
     _show_validation(maps)
 
 

@@ -55,13 +55,14 @@ def predict(
 @torch.inference_mode()
 def answers(network: nn.Module, batches: Iterable[Batch], device: torch.device) -> Iterator[tuple[Batch, Tensor]]:
     """Give each batch with the network's outputs for it, float32 in main memory."""
-    was_training = network.training
+    modes = [(module, module.training) for module in network.modules()]  # a frozen layer has its own
     network.eval()
     try:
         for batch in batches:
             yield batch, network(batch.to(device).images).float().cpu()
     finally:
-        network.train(was_training)
+        for module, training in modes:
+            module.training = training
 
 
 def tabulate(task: Task, whose: Sequence[Whose], outputs: Tensor, targets: Tensor | None, part: str) -> PredictionTable:

@@ -10,7 +10,6 @@ from fimbria.errors import InputError, LeakError, MapsError, Problem, did_you_me
 from fimbria.learning.inference import predict as predict_samples
 from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.devices import arithmetic, fabric_for
-from fimbria.registry import is_own_file
 from fimbria.results.maps.contract import Contract
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
@@ -18,6 +17,7 @@ from fimbria.results.predictions.ensemble import average, part_weights, vote
 from fimbria.workflows.parts import Choices, Parts, images, resolve
 from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
 from fimbria.workflows.show import Show, quiet
+from fimbria.workflows.trust import refuse_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,24 +156,6 @@ def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
     together = average(voted)
     keep_scored(parts, maps, None, metric, group, together, together)
     return together
-
-
-def refuse_untrusted(maps: Maps, trusted: Sequence[str]) -> None:
-    """Refuse to run a study's own file for a MAPS unless its hash is trusted by name.
-
-    Raises
-    ------
-    ProblemsError
-        With the hash to say, for each file.
-    """
-    problems = []
-    for kind, component in maps.record["components"].items():
-        if is_own_file(component["name"]):
-            digest = component["version"].removeprefix("sha256:")
-            if digest not in trusted:
-                what = f"the {kind} of this MAPS is code in a file: {component['name']}"
-                problems.append(Problem(what, f"read that file; if you trust it: --trust-code {digest}"))
-    refuse(str(maps.root), problems)
 
 
 def _checked_splits(maps: Maps, splits: Sequence[int] | None) -> list[int]:

@@ -29,8 +29,11 @@ from fimbria.workflows.interrupt import postponed
 from fimbria.workflows.parts import Parts, chosen_sessions, images, learnable, resolve
 from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
 from fimbria.workflows.show import Show, quiet
+from fimbria.workflows.trust import refuse_untrusted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lightning_fabric import Fabric
 
     from fimbria.experiment.experiment import Experiment
@@ -109,8 +112,17 @@ def train(experiment: Experiment, folder: Path, *, show: Show = quiet) -> Maps:
     return maps
 
 
-def resume(folder: Path, *, show: Show = quiet) -> Maps:
+def resume(folder: Path, *, trust_code: Sequence[str] = (), show: Show = quiet) -> Maps:
     """Go on with a training that was broken off, from its last kept step; the result is that of an unbroken one.
+
+    Parameters
+    ----------
+    folder
+        The MAPS.
+    trust_code
+        SHA-256 of the study's own files that this MAPS may run.
+    show
+        Who watches.
 
     Raises
     ------
@@ -122,6 +134,7 @@ def resume(folder: Path, *, show: Show = quiet) -> Maps:
         if all(maps.is_finished(split) for split in maps.splits) and maps.paths.checksums.is_file():
             show.say(f"{folder} is finished; there is nothing to go on with.")
             return maps
+        refuse_untrusted(maps, trust_code)
         experiment = maps.experiment
         if not maps.paths.images.is_file():
             planned = plan(experiment, show=show)

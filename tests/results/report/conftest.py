@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
+from fimbria import tables
 from fimbria.atomic import write_json
 from fimbria.data.cohort.cohort import Cohort
 from fimbria.experiment.experiment import Experiment
@@ -21,7 +20,7 @@ def people(first, count, classes):
         {
             "participant_id": [f"sub-SECRET{first + i:03d}" for i in range(count)],
             "session_id": "ses-M007",
-            "diagnosis": [classes[i % len(classes)] for i in range(count)],
+            "diagnosis": [classes[i // 2 % len(classes)] for i in range(count)],
             "age": [60.0 + i % 20 for i in range(count)],
         }
     )
@@ -45,18 +44,58 @@ def patches(cohort, classes, rng, *, parts=3, labelled=True):
     return PredictionTable(pd.DataFrame(rows), "patch")
 
 
-def keep(maps, split, metric, group, levels, positive):
+def keep(maps, place, levels, positive):
+    """Keep predictions, and metrics where labels are known; the place is split, selection metric and group."""
     for table in levels:
-        maps.keep_predictions(split, metric, group, table)
+        maps.keep_predictions(*place, table)
         if table.labelled:
-            maps.keep_metrics(split, metric, group, table.part, evaluate(table, positive, resamples=50))
+            maps.keep_metrics(*place, table.part, evaluate(table, positive, resamples=50))
+
+
+def record_of(classes, positive, splits):
+    network = {"name": "conv4-fc3", "provider": "fimbria", "version": "0.1.0", "options": {"dropout": 0.25}}
+    environment = {
+        "command": ["fimbria", "train", "experiment.toml"],
+        "python": "3.11.7",
+        "git": {"commit": "0123abcd", "clean": False},
+        "gpu": [],
+    }
+    return {
+        "fimbria": "0.1.0",
+        "created": "2026-01-02T03:04:05+00:00",
+        "splits": list(range(splits)),
+        "components": {"network": network},
+        "fitted": {"classes": list(classes), "positive": positive},
+        "input_size": [1, 20, 20, 20],
+        "environment": environment,
+    }
+
+
+def log(maps, split, epochs):
+    for epoch in range(epochs):
+        row = {"epoch": epoch, "iteration": 10 * (epoch + 1)}
+        for side, worse in (("train", 0.0), ("valid", 0.08)):
+            row[f"balanced-accuracy_{side}"] = 0.9 - 0.4 / (epoch + 1) - worse
+            row[f"loss_{side}"] = 0.3 + 0.5 / (epoch + 1) + worse * epoch / 3
+        maps.log(split, row)
+        maps.log_time(split, epoch, 30.0, "2026-01-02T04:00:00+00:00")
+
+
+def keep_flow(maps, everybody):
+    tables.write(everybody.frame[["participant_id", "session_id"]], maps.paths.seen)
+    left = [{"dataset": "", "participant_id": "sub-SECRET900", "session_id": "ses-M007", "reason": "age is unknown"}]
+    without = {"sub-SECRET001 ses-M007": "there is no file caps/sub-SECRET001/ses-M007/sub-SECRET001_T1w.nii.gz"}
+    size = len(everybody)
+    start = {"rule": "in cohort.tsv", "participants": size + 21, "sessions": size + 21, "left": []}
+    aged = {"rule": "has an age", "participants": size + 20, "sessions": size + 20, "left": left}
+    write_json(maps.paths.flow, {"cohort": [start, aged], "without_image": without})
 
 
 @pytest.fixture(scope="session")
-def make_maps():
+def make_maps():  # noqa: C901  (loops over splits, metrics and groups)
     """Make a MAPS as a training and a prediction leave it, without either."""
 
-    def make(  # a MAPS has many sides
+    def make(  # noqa: PLR0913  (a MAPS has many sides)
         root,
         *,
         classes=("AD", "CN"),
@@ -75,68 +114,41 @@ def make_maps():
         chosen = {
             "data": {"caps": "/data/caps", "splits": "/data/splits"}
             | {"extraction": {"name": "patch", "size": 20} if cut else {"name": "image"}},
+            "network": "conv4-fc3",
             "task": {"selection_metrics": metrics} | ({"positive": positive} if positive else {}),
         }
-        network = {"name": "conv4-fc3", "provider": "fimbria", "version": "0.1.0", "options": {"dropout": 0.25}}
-        record = {
-            "fimbria": "0.1.0",
-            "created": "2026-01-02T03:04:05+00:00",
-            "splits": list(range(splits)),
-            "components": {"network": network},
-            "fitted": {"classes": list(classes), "positive": positive},
-            "input_size": [1, 20, 20, 20],
-            "environment": {
-                "command": ["fimbria", "train", "experiment.toml"],
-                "python": "3.11.7",
-                "git": {"commit": "0123abcd", "clean": False},
-                "gpu": [],
-            },
-        }
-        maps = Maps.create(root, Experiment.of(chosen), record)
+        maps = Maps.create(root, Experiment.of(chosen), record_of(classes, positive, splits))
         everybody = people(0, size, classes)
-        order = [person for _, person in everybody.participants]
-        groups = {"test": people(500, 20, classes)} if test else {}
-        for name, cohort in groups.items():
+        keep_flow(maps, everybody)
+        asked = {"test": people(500, 20, classes)} if test else {}
+        for name, cohort in asked.items():
             maps.keep_group(name, cohort)
+        order = everybody.participants
         voted = {}
         for split in range(splits):
-            held = {("", person) for person in order[split :: max(splits, 2)]}
+            held = set(order[split :: max(splits, 2)])
             sides = {
-                "train": everybody.of_participants(set(everybody.participants) - held),
                 "validation": everybody.of_participants(held),
+                "train": everybody.of_participants(set(order) - held),
             }
             for name, side in sides.items():
                 maps.keep_group(name, side, split)
-            for epoch in range(epochs):
-                row = {"epoch": epoch, "iteration": 10 * (epoch + 1)}
-                for side, worse in (("train", 0.0), ("valid", 0.08)):
-                    row[f"balanced-accuracy_{side}"] = 0.9 - 0.4 / (epoch + 1) - worse
-                    row[f"loss_{side}"] = 0.3 + 0.5 / (epoch + 1) + worse * epoch / 3
-                maps.log(split, row)
-                maps.log_time(split, epoch, 30.0, "2026-01-02T04:00:00+00:00")
+            log(maps, split, epochs)
             for number, metric in enumerate(metrics):
                 write_json(maps.paths.best(split, metric) / "model.json", {"epoch": epochs - 1 - number})
                 weights = None
-                for group, cohort in {"validation": sides["validation"], "train": sides["train"], **groups}.items():
-                    known = labelled or group in {"train", "validation"}
+                for group, cohort in {**sides, **asked}.items():
+                    known = labelled or group in sides
                     table = patches(cohort, classes, rng, parts=3 if cut else 1, labelled=known)
                     weights = part_weights(table) if weights is None else weights
                     image = vote(table, weights)
-                    keep(maps, split, metric, group, [table, image] if cut else [image], positive)
+                    keep(maps, (split, metric, group), [table, image] if cut else [image], positive)
                     voted.setdefault((metric, group), []).append(image)
             if finished is None or split in finished:
                 maps.finish(split, {"epochs": epochs})
-        for metric in metrics if splits > 1 else ():
-            for group in groups:
-                keep(maps, None, metric, group, [average(voted[metric, group])], positive)
-        everybody.frame[["participant_id", "session_id"]].to_csv(maps.paths.seen, sep="\t", index=False)
-        left = [
-            {"dataset": "", "participant_id": "sub-SECRET900", "session_id": "ses-M007", "reason": "age is unknown"}
-        ]
-        without = {"sub-SECRET001 ses-M007": "there is no file caps/sub-SECRET001/ses-M007/sub-SECRET001_T1w.nii.gz"}
-        start = {"rule": "in cohort.tsv", "participants": size + 21, "sessions": size + 21, "left": []}
-        aged = {"rule": "has an age", "participants": size + 20, "sessions": size + 20, "left": left}
-        maps.paths.flow.write_text(json.dumps({"cohort": [start, aged], "without_image": without}))
+        for (metric, group), tables_of in voted.items():
+            if group in asked and splits > 1:
+                keep(maps, (None, metric, group), [average(tables_of)], positive)
         if seal:
             maps.seal()
         return maps

@@ -134,6 +134,7 @@ def test_a_group_without_labels_has_no_metrics_and_says_why(make_maps, tmp_path)
     text = text_of(html_of(make_maps(tmp_path / "maps", labelled=False, splits=1)))
     assert "the truth is not known, so no score can be given" in text
     assert "so there are predictions and no metrics" in text
+    assert "In the validation participants, the balanced accuracy is" in text
 
 
 def test_a_test_group_that_was_seen_in_training_is_no_test(make_maps, tmp_path):
@@ -142,6 +143,16 @@ def test_a_test_group_that_was_seen_in_training_is_no_test(make_maps, tmp_path):
     text = text_of(html_of(maps))
     assert "Beware: 12 participants of this group took part in training" in text
     assert "groups/test/data.tsv was changed or damaged" in text
+
+
+def test_a_class_that_nobody_has_leaves_dashes_and_no_claim(make_maps, tmp_path):
+    maps = make_maps(tmp_path / "maps", splits=1, cut=False, test=False)
+    table = maps.metrics(0, "loss", "validation", "image")
+    table.loc[table["metric"] == "balanced-accuracy", ["value", "ci_low", "ci_high"]] = np.nan
+    maps.keep_metrics(0, "loss", "validation", "image", table)
+    text = text_of(html_of(maps))
+    assert "The validation group has no balanced accuracy yet, or one class only." in text
+    assert "nan" not in text
 
 
 def test_names_of_classes_are_escaped(make_maps, tmp_path):

@@ -157,12 +157,15 @@ def _header_bytes(content: bytes) -> int:
 
 
 def _broken(path: Path, error: Exception) -> str:
-    if path.is_file() and path.stat().st_size == 0:
-        return f"{path} is an empty file. Copy it again from where it came from."
+    if path.is_file():
+        with path.open("rb") as stream:
+            head = stream.read(2)
+        if not head:
+            return f"{path} is an empty file. Copy it again from where it came from."
+        if path.name.endswith(".gz") and head != b"\x1f\x8b":
+            return f"{path} is not packed with gzip, as its name says. Rename it, or copy it again from where it came from."
     if isinstance(error, EOFError) or "Expected" in str(error):
         return f"{path} is cut short (truncated). Copy it again from where it came from."
-    if "Not a gzipped file" in str(error):
-        return f"{path} is not packed with gzip, as its name says. Rename it, or copy it again from where it came from."
     if "CRC check failed" in str(error):
         return f"{path} is damaged: its content is not what was packed. Copy it again from where it came from."
     return (

@@ -44,4 +44,4 @@ class MinMax:
         low, high = (whole.minimum, whole.maximum) if self.scope == "image" else map(float, part.aminmax())
         if high <= low:
             return torch.zeros_like(part)
-        return (part - low).mul_(1 / (high - low))
+        return (part - low).div_(high - low)

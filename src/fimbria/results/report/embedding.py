@@ -46,7 +46,7 @@ def svg(figure: Figure, title: str) -> str:
     text = written.getvalue()
     text = _METADATA.sub("", text[text.index("<svg") :])
     text = _GROUP.sub("<g", text).replace("xlink:href", "href").replace(INK, "currentColor")
-    own = "f" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    own = "f" + hashlib.sha256(f"{title}{text}".encode()).hexdigest()[:8]
     text = _IDENTIFIER.sub(rf"\g<1>{own}", text)
     view = _VIEW.search(text)
     width, height = (view[1], view[2]) if view else ("0", "0")

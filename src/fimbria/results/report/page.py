@@ -149,7 +149,7 @@ def _of_weights(runs: Sequence[Scored]) -> dict[str, Any]:
         ],
         "constant": constant,
         "confusion": [
-            (run.name, _drawn(figures.confusion_matrix(run.confusion), f"Confusion matrix, {run.group}, {run.name}"))
+            (run.name, _drawn(figures.confusion_matrix(run.confusion), f"Confusion matrix, {_of(run)}, {run.name}"))
             for run in runs
             if run.confusion is not None
         ],
@@ -162,16 +162,19 @@ def _rocs(runs: Sequence[Scored]) -> Iterator[tuple[str, Markup]]:
     for of_class, own in _by_positive(runs):
         curves = {run.name: curve for run in own if (curve := run.curve(of_class)) is not None}
         if curves:
-            yield (
-                f"{of_class} against the rest",
-                _drawn(figures.roc(curves, "average of the splits"), f"ROC of {of_class}"),
-            )
+            drawing = figures.roc(curves, "average of the splits")
+            yield f"{of_class} against the rest", _drawn(drawing, f"ROC of {of_class}, {_of(own[0])}")
     for run in runs:
         if run.images is None or _positive(run) is not None:
             continue
         curves = {f"class {c}": curve for c in run.images.classes if (curve := run.curve(c)) is not None}
         if curves:
-            yield f"{run.name}, each class against the rest", _drawn(figures.roc(curves), f"ROC, {run.name}")
+            drawing = figures.roc(curves)
+            yield f"{run.name}, each class against the rest", _drawn(drawing, f"ROC, {_of(run)}, {run.name}")
+
+
+def _of(run: Scored) -> str:
+    return f"{run.group}, weights chosen by {summary.metric_name(run.chosen_by)}"
 
 
 def _by_positive(runs: Sequence[Scored]) -> list[tuple[str, list[Scored]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from fimbria.results.report.wording import counted, joined, number, people, spread, with_interval
@@ -55,6 +56,8 @@ def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
     for group in tests:
         said += _of_group(group, [run for run in chosen if run.group == group], everybody, shown)
     if not tests:
+        said.append("No test group has been predicted yet.")
+    if not shown:
         said += _of_validation([run for run in chosen if run.group == "validation"], maps, shown)
     explained = (_meaning(maps), *_about_chance(shown)) if shown else ()
     return Summary(tuple(sentence for sentence in said if sentence), explained)
@@ -102,7 +105,7 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
     if sizes and sizes[0].shared == 0:
         who += ", none of whom took part in training or validation"
     averaged = [run for run in runs if run.split is None]
-    scores = [(run, score) for run in averaged or runs if (score := run.score("balanced-accuracy")) is not None]
+    scores = _defined(averaged or runs)
     if not scores:
         unlabelled = any(run.images is not None and not run.images.labelled for run in runs)
         yield (
@@ -122,10 +125,9 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
 
 
 def _of_validation(runs: Sequence[Scored], maps: Maps, shown: list[Score]) -> Iterator[str]:
-    yield "No test group has been predicted yet."
-    scores = [(run, score) for run in runs if (score := run.score("balanced-accuracy")) is not None]
+    scores = _defined(runs)
     if not scores:
-        yield "Nothing has been scored yet."
+        yield "The validation group has no balanced accuracy yet, or one class only."
         return
     shown += [score for _, score in scores]
     metric = metric_name(maps.experiment.task.selection_metrics[0])
@@ -134,6 +136,11 @@ def _of_validation(runs: Sequence[Scored], maps: Maps, shown: list[Score]) -> It
         f"But these very participants chose the epoch of the network that was kept (by their {metric}), and so flatter it: "
         "this is no estimate of how well it does for new people. `fimbria predict` scores a group that had no say."
     )
+
+
+def _defined(runs: Sequence[Scored]) -> list[tuple[Scored, Score]]:
+    scores = [(run, run.score("balanced-accuracy")) for run in runs]
+    return [(run, score) for run, score in scores if score is not None and math.isfinite(score.value)]
 
 
 def _named(scores: Sequence[tuple[Scored, Score]]) -> str:
@@ -163,4 +170,4 @@ def _about_chance(shown: Sequence[Score]) -> Iterator[str]:
     over = sum(score.low <= _GUESSING <= score.high for score in shown)
     if over:
         which = "The interval includes" if len(shown) == 1 else f"{over} of the {len(shown)} intervals include"
-        yield f"{which} {number(_GUESSING)}: from so few people, guessing is not ruled out there."
+        yield f"{which} {number(_GUESSING)}: from these people alone, guessing is not ruled out."

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from fimbria.learning.training.fit import fit
+from fimbria.learning.training.learner import Epoch, Step
+from fimbria.results.evaluation.classification import ClassificationMetrics
+
+EPOCHS = 3
+
+
+def saved(learner):
+    stream = io.BytesIO()
+    torch.save(learner.state(), stream)
+    return stream.getvalue()
+
+
+def loaded(content):
+    return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+
+
+def closed(events):
+    return [event for event in events if isinstance(event, Epoch)]
+
+
+def assert_same_tables(one, other):
+    for table in ("training", "validation"):
+        pd.testing.assert_frame_equal(getattr(one, table).frame, getattr(other, table).frame, check_exact=True)
+
+
+def assert_same_state(one, other):
+    one, other = one.state(), other.state()
+    assert all(torch.equal(one["network"][name], other["network"][name]) for name in one["network"])
+    for number, moments in one["optimizer"]["state"].items():
+        assert all(torch.equal(moments[name], other["optimizer"]["state"][number][name]) for name in moments)
+    assert (one["epoch"], one["step"], one["whose"]) == (other["epoch"], other["step"], other["whose"])
+
+
+def test_yields_the_steps_of_an_epoch_and_then_the_epoch(new_learner, loaders):
+    events = list(fit(new_learner(), *loaders, 2, "image"))
+    assert [type(event) for event in events] == [Step, Step, Step, Epoch] * 2
+    assert [(event.epoch, event.step) for event in events if isinstance(event, Step)] == [
+        (epoch, step) for epoch in (0, 1) for step in (0, 1, 2)
+    ]
+    assert [(event.epoch, event.steps) for event in closed(events)] == [(0, 3), (1, 3)]
+
+
+def test_broken_at_any_step_and_restored_it_is_the_training_that_was_not(new_learner, loaders):
+    whole = new_learner()
+    kept, events = [saved(whole)], []
+    for event in fit(whole, *loaders, EPOCHS, "image"):
+        events.append(event)
+        kept.append(saved(whole))
+    epochs = closed(events)
+    assert len(kept) == EPOCHS * 4 + 1
+    for place, content in enumerate(kept):
+        torch.manual_seed(place)  # what was drawn before says nothing
+        again = new_learner(seed=11)
+        again.restore(loaded(content))
+        rest = list(fit(again, *loaders, EPOCHS, "image"))
+        assert [type(event) for event in rest] == [type(event) for event in events[place:]]
+        assert [e for e in rest if isinstance(e, Step)] == [e for e in events[place:] if isinstance(e, Step)]
+        assert_same_state(again, whole)
+        for one, other in zip(closed(rest), epochs[EPOCHS - len(closed(rest)) :], strict=True):
+            assert_same_tables(one, other)
+
+
+def test_the_same_seed_twice_is_the_same_training_and_another_is_not(new_learner, loaders):
+    one, other, third = (list(fit(new_learner(seed=seed), *loaders, 1, "image")) for seed in (1, 1, 2))
+    assert one[:3] == other[:3]
+    assert_same_tables(one[3], other[3])
+    assert one[:3] != third[:3]
+
+
+def test_scoring_changes_nothing_of_the_training(new_learner, loaders):
+    train, validation = loaders
+    one, other = new_learner(), new_learner()
+    list(fit(one, train, validation, 2, "image"))
+    list(fit(other, train, train, 2, "image"))
+    assert_same_state(one, other)
+
+
+def test_a_training_that_is_done_yields_nothing(new_learner, loaders):
+    learner = new_learner()
+    list(fit(learner, *loaders, 1, "image"))
+    assert list(fit(learner, *loaders, 1, "image")) == []
+    assert len(list(fit(learner, *loaders, 2, "image"))) == 4
+
+
+def test_writes_nothing(new_learner, loaders, tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise AssertionError(path)
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("mkdir", "write_bytes", "write_text", "touch"):
+        monkeypatch.setattr(Path, name, refuse)
+    list(fit(new_learner(), *loaders, 1, "image"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_said_in_training_is_of_every_sample_once(new_learner, loaders, sessions):
+    epoch = list(fit(new_learner(), *loaders, 1, "image"))[-1]
+    assert epoch.training.frame["participant_id"].tolist() == [s.participant_id for s in sessions]
+    assert epoch.validation.frame["participant_id"].tolist() == [s.participant_id for s in sessions[:4]]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_learns_to_tell_bright_from_dark_within_twenty_epochs(new_learner, loaders, seed):
+    train, _ = loaders
+    epochs = closed(fit(new_learner(seed=seed, dropout=0.2), train, train, 20, "image"))
+    metrics = ClassificationMetrics("AD")
+    assert metrics.score(epochs[-1].validation, "accuracy") == 1.0
+    assert metrics.score(epochs[-1].validation, "loss") < 0.25 * metrics.score(epochs[0].training, "loss")

@@ -1,0 +1,146 @@
+"""Prediction: nobody who was seen, no image that breaks the contract, no weights that are damaged, no code unasked."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from fimbria import tables
+from fimbria.data.images import nifti
+from fimbria.errors import InputError, LeakError, MapsError, ProblemsError
+from fimbria.geometry import Grid
+from fimbria.results.maps.maps import Maps
+from fimbria.workflows.predict import predict
+from fimbria.workflows.train import train
+
+
+def test_scores_a_group_that_was_never_seen(trained):
+    maps = Maps(trained.maps)
+    together = maps.predictions(None, "loss", "test", "image")
+    assert together.participants == 2
+    assert {"accuracy", "roc-auc"} <= set(maps.metrics(None, "loss", "test", "image")["metric"])
+    of_splits = [maps.predictions(split, "loss", "test", "image").frame["p_AD"].to_numpy() for split in (0, 1)]
+    assert np.allclose(together.frame["p_AD"], np.mean(of_splits, axis=0))
+    assert maps.damage() == []
+
+
+def test_one_split_can_be_asked_for(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    done = predict(study.maps, study.test, group="again", splits=[1])
+    expected = Maps(trained.maps).predictions(1, "loss", "test", "image").frame
+    assert done.table.frame["p_AD"].equals(expected["p_AD"])
+
+
+def test_refuses_people_that_were_seen(trained):
+    with pytest.raises(LeakError, match="were seen in training or validation"):
+        predict(trained.maps, trained.folds / "split-0" / "validation.tsv", group="again")
+
+
+def test_refuses_people_of_an_unnamed_data_set_who_may_have_been_seen(trained, tmp_path):
+    people = tables.read(trained.folds / "split-0" / "validation.tsv").assign(dataset="elsewhere")
+    tables.write(people, tmp_path / "people.tsv")
+    with pytest.raises(LeakError):
+        predict(trained.maps, tmp_path / "people.tsv", group="again")
+
+
+@pytest.mark.parametrize("name", ["train", "validation", "test", "../outside", ""])
+def test_refuses_a_name_that_is_taken_or_leads_elsewhere(trained, name):
+    with pytest.raises(InputError):
+        predict(trained.maps, trained.test, group=name)
+
+
+def test_predicts_without_labels(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    unlabelled = tables.read(study.test).drop(columns="diagnosis")
+    tables.write(unlabelled, tmp_path / "unlabelled.tsv")
+    done = predict(study.maps, tmp_path / "unlabelled.tsv", group="unlabelled")
+    assert done.metrics is None
+    assert "true_label" not in done.table.frame
+    labelled = Maps(trained.maps).predictions(None, "loss", "test", "image").frame
+    assert np.array_equal(done.table.frame["p_AD"], labelled["p_AD"])
+
+
+def test_refuses_a_label_that_is_no_class(trained, tmp_path):
+    people = tables.read(trained.test)
+    people.loc[0, "diagnosis"] = "ADD"
+    tables.write(people, tmp_path / "people.tsv")
+    with pytest.raises(ProblemsError, match="'ADD' is no class of this MAPS.*did you mean 'AD'"):
+        predict(trained.maps, tmp_path / "people.tsv", group="again")
+
+
+def changed_image(study, change):
+    people = tables.read(study.test)
+    path = study.image(people["participant_id"][0])
+    array, grid = change(nifti.read(path))
+    nifti.write(path, array, grid)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda i: (i.array[:-1], Grid((11, 14, 13), i.grid.affine)), "on another grid"),
+        (lambda i: (i.array, Grid(i.grid.shape, i.grid.affine @ np.diag([-1, 1, 1, 1]))), "on another grid"),
+        (lambda i: (i.array * (i.array > i.array.max() * 0.98), i.grid), "other intensities"),
+    ],
+)
+def test_refuses_images_that_break_the_contract(trained, tmp_path, change, sentence):
+    study = trained.copy(tmp_path)
+    changed_image(study, change)
+    tables.write(tables.read(study.test).iloc[[0]], tmp_path / "one.tsv")
+    with pytest.raises(ProblemsError, match=sentence):
+        predict(study.maps, tmp_path / "one.tsv", group="again", caps=study.caps)
+
+
+def test_the_scanner_s_scale_does_not_matter(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    changed_image(study, lambda image: (image.array * 40, image.grid))
+    done = predict(study.maps, study.test, group="again", caps=study.caps)
+    before = Maps(trained.maps).predictions(None, "loss", "test", "image").frame
+    assert np.allclose(done.table.frame["p_AD"], before["p_AD"], atol=1e-4)
+
+
+def test_refuses_weights_that_are_damaged(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    path = Maps(study.maps).weights(0, "loss")
+    weights = {name: np.array(value) for name, value in load_file(path).items()}
+    weights["fc.6.bias"] += 1
+    save_file(weights, path)
+    with pytest.raises(MapsError, match="golden input"):
+        predict(study.maps, study.test, group="again")
+
+
+def test_code_of_a_study_runs_only_when_it_is_trusted_by_name(begun, tmp_path, monkeypatch):
+    study = begun.copy(tmp_path)
+    code = tmp_path / "mine.py"
+    code.write_text(
+        "from torch import nn\n"
+        "def net(input_size, output_size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(2184, output_size))\n"
+    )
+    maps = train(study.experiment.changed({"network": {"name": f"{code}:net"}}), study.maps)
+    digest = maps.record["components"]["network"]["version"].removeprefix("sha256:")
+    with pytest.raises(ProblemsError, match=f"--trust-code {digest}"):
+        predict(study.maps, study.test, group="again")
+    done = predict(study.maps, study.test, group="again", trust_code=[digest])
+    assert done.table.participants == 2
+    code.write_text(code.read_text() + "# another\n")
+    with pytest.raises(InputError, match="not the file"):
+        predict(study.maps, study.test, group="third", trust_code=[digest])
+
+
+def test_refuses_a_maps_of_a_training_that_is_not_finished(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    for split in (0, 1):
+        (study.maps / f"split-{split}" / "finished.json").unlink()
+    with pytest.raises(MapsError, match="fimbria resume"):
+        predict(study.maps, study.test, group="again")
+
+
+def test_keeps_the_list_of_the_group(trained):
+    group = Maps(trained.maps).group("test")
+    expected = pd.read_csv(trained.test, sep="\t")
+    assert list(group.frame["participant_id"]) == list(expected["participant_id"])
+    about = json.loads((trained.maps / "groups" / "test" / "maps.json").read_text())
+    assert about["splits"] == [0, 1]

@@ -1,0 +1,227 @@
+"""Training from end to end: what is kept, that it can be broken anywhere, and what is refused before it starts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from safetensors.numpy import load_file
+
+from fimbria.errors import LeakError, MapsError, ProblemsError
+from fimbria.results.maps.maps import Maps
+from fimbria.workflows import train as workflow
+from fimbria.workflows.show import Quiet
+from fimbria.workflows.train import plan, resume, train
+
+KEPT = (".safetensors", "model.json", "contract.json", "training.tsv", "prediction.tsv", "metrics.tsv", "finished.json")
+
+
+def kept_bytes(maps):
+    return {
+        path.relative_to(maps).as_posix(): path.read_bytes() for path in maps.rglob("*") if path.name.endswith(KEPT)
+    }
+
+
+class Breaking(Quiet):
+    """Lets the power fail after so many events of the training."""
+
+    def __init__(self, after):
+        self.after = after
+
+    def track(self, items, what, total):  # noqa: ARG002
+        for item in items:
+            yield item
+            if what.startswith("split"):
+                self.after -= 1
+                if self.after == 0:
+                    raise PowerCutError
+
+
+class PowerCutError(Exception):
+    pass
+
+
+def test_keeps_what_a_results_folder_promises(trained):
+    maps = Maps(trained.maps)
+    for split in (0, 1):
+        assert maps.is_finished(split)
+        assert not maps.paths.checkpoint(split).parent.exists()
+        assert list(maps.read_log(split)["epoch"]) == [0, 1]
+        assert set(load_file(maps.weights(split, "loss"))) >= {"convolutions.0.weight", "fc.2.weight"}
+        assert maps.predictions(split, "loss", "validation", "image").participants == 3
+        assert maps.metrics(split, "loss", "train", "image")["n_participants"].eq(3).all()
+    assert json.loads((trained.maps / "split-0/best-loss/contract.json").read_text())["shape"] == [12, 14, 13]
+    assert maps.damage() == []
+    assert "torch==" in maps.paths.environment.read_text()
+
+
+def test_the_same_experiment_gives_the_same_bytes(trained, begun, tmp_path):
+    train(begun.experiment, tmp_path / "again")
+    again, first = kept_bytes(tmp_path / "again"), kept_bytes(trained.maps)
+    assert {name: content for name, content in first.items() if "test" not in name} == again
+
+
+def test_the_number_of_workers_changes_nothing(trained, begun, tmp_path):
+    train(begun.experiment.changed({"compute": {"workers": 2}}), tmp_path / "maps")
+    of_two = kept_bytes(tmp_path / "maps")
+    of_none = kept_bytes(trained.maps)
+    assert {name: of_none[name] for name in of_two} == of_two
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 4, 7])
+def test_broken_anywhere_and_resumed_is_the_unbroken_run(trained, begun, tmp_path, after):
+    experiment = begun.experiment.changed({"compute": {"checkpoint_minutes": 1e-6}})
+    with pytest.raises(PowerCutError):
+        train(experiment, tmp_path / "maps", show=Breaking(after))
+    resume(tmp_path / "maps")
+    of_broken = kept_bytes(tmp_path / "maps")
+    of_whole = kept_bytes(trained.maps)
+    assert {name: of_whole[name] for name in of_broken} == of_broken
+
+
+def cut(*_):
+    raise PowerCutError
+
+
+def test_broken_between_log_and_weights_is_repaired_by_doing_the_epoch_again(trained, begun, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(Maps, "keep_weights", cut)
+        with pytest.raises(PowerCutError):
+            train(begun.experiment, tmp_path / "maps")
+    assert len(Maps(tmp_path / "maps").read_log(0)) == 1
+    resume(tmp_path / "maps")
+    of_whole = kept_bytes(trained.maps)
+    assert all(of_whole[name] == content for name, content in kept_bytes(tmp_path / "maps").items())
+
+
+def test_killed_and_resumed_is_the_unbroken_run(trained, begun, tmp_path):
+    words = [sys.executable, "-m", "fimbria", "train", begun.toml, tmp_path / "maps", "--quiet"]
+    process = subprocess.Popen(
+        [str(word) for word in words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    log = tmp_path / "maps" / "split-0" / "training_logs" / "training.tsv"
+    deadline = time.monotonic() + 120
+    while not log.is_file() and process.poll() is None and time.monotonic() < deadline:
+        os.sched_yield()
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    resume(tmp_path / "maps")
+    of_whole = kept_bytes(trained.maps)
+    assert all(of_whole[name] == content for name, content in kept_bytes(tmp_path / "maps").items())
+
+
+def test_resuming_what_is_finished_changes_nothing(trained):
+    before = kept_bytes(trained.maps)
+    resume(trained.maps)
+    assert kept_bytes(trained.maps) == before
+
+
+def test_refuses_to_go_on_with_images_that_have_changed(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    with pytest.raises(PowerCutError):
+        train(study.experiment, study.maps, show=Breaking(3))
+    other = study.image("sub-08")
+    for who in ("sub-02", "sub-04", "sub-06"):
+        study.image(who).write_bytes(other.read_bytes())
+    with pytest.raises(MapsError, match="images have changed since this training began"):
+        resume(study.maps)
+
+
+def test_stops_when_patience_is_out_also_after_a_break(begun, tmp_path, monkeypatch):
+    experiment = begun.experiment.changed(
+        {"optimization": {"epochs": 9, "patience": 1, "optimizer": {"learning_rate": 1e-9}}}
+    )
+    maps = train(experiment, tmp_path / "whole")
+    epochs = len(maps.read_log(0))
+    assert epochs < 9
+    with monkeypatch.context() as patched:
+        patched.setattr(workflow, "trained_network", cut)
+        with pytest.raises(PowerCutError):
+            train(experiment, tmp_path / "broken")
+    resume(tmp_path / "broken")
+    assert len(Maps(tmp_path / "broken").read_log(0)) == epochs
+
+
+def test_each_selection_metric_keeps_its_own_epoch(begun, tmp_path):
+    experiment = begun.experiment.changed({"task": {"selection_metrics": ["loss", "BA"]}})
+    maps = train(experiment, tmp_path / "maps")
+    log = maps.read_log(0)
+    kept = json.loads((tmp_path / "maps/split-0/best-BA/model.json").read_text())
+    assert kept["chosen_by"] == "balanced-accuracy"
+    assert kept["epoch"] == log["balanced-accuracy_valid"].idxmax()
+
+
+@pytest.mark.parametrize(
+    ("extraction", "shape"),
+    [
+        ({"name": "patch", "size": 6, "stride": 4}, [1, 6, 6, 6]),
+        ({"name": "slice", "direction": 2, "discard": [4, 4]}, [1, 12, 14]),
+    ],
+)
+def test_parts_are_voted_into_images(begun, tmp_path, extraction, shape):
+    maps = train(begun.experiment.changed({"data": {"extraction": extraction}}), tmp_path / "maps")
+    assert maps.record["input_size"] == shape
+    part = extraction["name"]
+    parts = maps.predictions(0, "loss", "validation", part)
+    images = maps.predictions(0, "loss", "validation", "image")
+    assert len(images.frame) == 3
+    assert len(parts.frame) == 3 * parts.frame[f"{part}_id"].nunique()
+    assert set(maps.metrics(0, "loss", "train", part)["level"]) == {part}
+
+
+def test_people_without_image_are_left_out_where_that_is_allowed(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    gone = next(p.name for p in sorted((study.caps / "subjects").iterdir()) if p.name not in study.test.read_text())
+    study.image(gone).unlink()
+    maps = train(study.experiment.changed({"data": {"allow_missing": True}}), study.maps)
+    left = json.loads(maps.paths.flow.read_text())["without_image"]
+    assert [name for name in left if f"{gone} ses-M000" in name]
+
+
+def test_a_participant_on_both_sides_is_refused(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    fold = study.folds / "split-0"
+    (study.folds / "kfold.json").unlink()
+    (fold / "validation.tsv").write_text((fold / "train.tsv").read_text())
+    with pytest.raises(ProblemsError, match=r"sub-\d+.* in .*train.*validation"):
+        plan(study.experiment)
+    assert issubclass(LeakError, ValueError)
+
+
+def test_says_everything_that_is_wrong_with_the_options_at_once(begun):
+    wrong = begun.experiment.changed(
+        {
+            "network": {"name": "conv5-fc"},
+            "data": {"extraction": {"name": "patch", "sise": 3}},
+            "task": {"selection_metrics": ["los"]},
+            "optimization": {"optimizer": {"learning_rate": -5}},
+        }
+    )
+    with pytest.raises(ProblemsError) as caught:
+        plan(wrong)
+    assert len(caught.value.problems) == 4
+    assert "did you mean 'conv5-fc3'" in str(caught.value)
+    assert "'sise'" in str(caught.value)
+    assert "did you mean 'loss'" in str(caught.value)
+    assert "learning_rate = -5" in str(caught.value)
+
+
+def test_says_every_image_that_cannot_be_used_at_once(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    people = [p.name for p in sorted((study.caps / "subjects").iterdir())]
+    held = study.test.read_text()
+    used = [who for who in people if who not in held]
+    study.image(used[0]).unlink()
+    study.image(used[1]).write_bytes(b"")
+    second = study.image(used[2])
+    second.with_name(second.name.replace("_space", "_run-2_space")).write_bytes(second.read_bytes())
+    with pytest.raises(ProblemsError) as caught:
+        plan(study.experiment)
+    text = str(caught.value)
+    assert len(caught.value.problems) == 3
+    assert f"no t1-linear image for {used[0]}" in text
+    assert "is an empty file" in text
+    assert "2 files for the t1-linear image" in text
