@@ -136,3 +136,18 @@ def test_a_very_long_name_still_has_room_for_the_temporary_one(tmp_path):
     path = tmp_path / ("n" * 250)
     write_bytes(path, b"x")
     assert path.read_bytes() == b"x"
+
+
+def test_a_library_that_writes_itself_and_finds_the_disk_full_is_understood(tmp_path):
+    (tmp_path / "kept").write_text("old")
+    with pytest.raises(StorageError, match="the disk is full"), replacing(tmp_path / "kept"):
+        msg = f"I/O error: {os.strerror(errno.ENOSPC)} (os error 28)"
+        raise RuntimeError(msg)
+    assert (tmp_path / "kept").read_text() == "old"
+
+
+def test_an_error_of_another_kind_stays_what_it_is(tmp_path):
+    with pytest.raises(RuntimeError, match="something else"), replacing(tmp_path / "new"):
+        msg = "something else"
+        raise RuntimeError(msg)
+    assert not list(tmp_path.iterdir())

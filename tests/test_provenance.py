@@ -58,6 +58,13 @@ def test_a_changed_file_is_noticed(file, content):
     assert not print_.is_still(file)
 
 
+def test_a_file_of_another_size_is_noticed_though_its_date_is_the_same(file):
+    print_ = Fingerprint.of(file)
+    file.write_bytes(b"shorter")
+    os.utime(file, ns=(print_.modified_ns, print_.modified_ns))
+    assert not print_.is_still(file)
+
+
 def test_the_environment_is_plain_and_says_the_version():
     said = environment()
     assert json.loads(json.dumps(said)) == said

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fimbria.experiment import files
 from fimbria.experiment.experiment import Experiment
 from fimbria.workflows.cohorts import kfold_cohort, split_cohort
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @dataclass(frozen=True)

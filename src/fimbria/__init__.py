@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fimbria.data.cohort.splits import Split
     from fimbria.errors import FimbriaError
     from fimbria.experiment.experiment import Experiment
+    from fimbria.experiment.files import read as read_experiment
     from fimbria.results.maps.maps import Maps
     from fimbria.workflows.catalogue import component, components
     from fimbria.workflows.cohorts import cohort_from_bids, cohort_from_caps, kfold_cohort, split_cohort
@@ -43,6 +44,7 @@ _HOMES = {
     "kfold_cohort": "workflows.cohorts",
     "predict": "workflows.predict",
     "preprocess_t1_linear": "workflows.preprocess",
+    "read_experiment": "experiment.files:read",
     "report": "workflows.report",
     "resume": "workflows.train",
     "split_cohort": "workflows.cohorts",
@@ -66,6 +68,7 @@ __all__ = [
     "kfold_cohort",
     "predict",
     "preprocess_t1_linear",
+    "read_experiment",
     "report",
     "resume",
     "split_cohort",
@@ -78,7 +81,8 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401  (any public name)
     if name not in _HOMES:
         msg = f"module 'fimbria' has no attribute {name!r}"
         raise AttributeError(msg)
-    return getattr(importlib.import_module(f"fimbria.{_HOMES[name]}"), name)
+    module, _, there = _HOMES[name].partition(":")
+    return getattr(importlib.import_module(f"fimbria.{module}"), there or name)
 
 
 def __dir__() -> list[str]:

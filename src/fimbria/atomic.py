@@ -15,6 +15,7 @@ from fimbria.errors import StorageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_PROBE = 1 << 20  # bytes that a disk with any room takes
 _REASONS = {
     errno.ENOSPC: "the disk is full. Free some room, then run the same command again",
     errno.EDQUOT: "your disk quota is used up. Free some room, then run the same command again",
@@ -44,7 +45,12 @@ def replacing(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         try:
-            yield temporary
+            try:
+                yield temporary
+            except Exception as error:
+                if not isinstance(error, OSError):
+                    _ask_for_room(temporary, error)
+                raise
             with temporary.open("rb+") as written:
                 os.fsync(written.fileno())
             temporary.chmod(0o666 & ~_umask())
@@ -81,6 +87,14 @@ def write_text(path: Path, content: str) -> None:
 def write_json(path: Path, content: Any) -> None:  # noqa: ANN401  (JSON holds anything)
     """Write `content` to `path` as indented JSON, whole or not at all."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _ask_for_room(temporary: Path, error: Exception) -> None:
+    """Raise what the disk says if it is full: libraries that write files themselves call that by names of their own."""
+    if os.strerror(errno.ENOSPC) in str(error):
+        raise OSError(errno.ENOSPC, str(error)) from error
+    with temporary.open("ab") as probe:
+        probe.write(bytes(_PROBE))
 
 
 def _umask() -> int:

@@ -68,7 +68,7 @@ def test_words_that_are_no_command_exit_with_2(words, capsys):
     assert "--help" in capsys.readouterr().err
 
 
-def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(begun, trained, tmp_path):
+def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(begun, tmp_path):
     maps = tmp_path / "maps"
     words = ["train", str(begun.toml), str(maps), "--quiet", "--optimization.epochs", "500"]
     process = subprocess.Popen(
@@ -126,4 +126,6 @@ def test_extract_describes_itself_in_clinicadl_s_words(begun, tmp_path, capsys):
     assert "Each gives 27 parts of 1x6x6x6" in capsys.readouterr().out
     written = json.loads((study.caps / "tensor_extraction" / "patch_size-6_stride-3.json").read_text())
     assert (written["mode"], written["patch_size"], written["stride_size"]) == ("patch", 6, 3)
-    assert run(["extract", "patch", str(study.caps), "t1-linear", "--size", "5", "--name", "patch_size-6_stride-3"]) == 2
+    assert (
+        run(["extract", "patch", str(study.caps), "t1-linear", "--size", "5", "--name", "patch_size-6_stride-3"]) == 2
+    )

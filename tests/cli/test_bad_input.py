@@ -73,7 +73,7 @@ def test_a_column_to_stratify_on_that_is_not_there(study, tmp_path, capsys):
     assert not (tmp_path / "new").exists()
 
 
-def test_a_comma_where_a_tab_belongs(study, tmp_path, capsys):
+def test_a_comma_where_a_tab_belongs(tmp_path, capsys):
     table = tmp_path / "commas.tsv"
     table.write_text("participant_id,session_id,diagnosis\nsub-01,ses-M000,AD\n")
     said = refused(capsys, "cohort", "kfold", table, tmp_path / "new", "--folds", 2)

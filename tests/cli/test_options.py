@@ -2,11 +2,11 @@
 
 import pytest
 from hypothesis import given
-from strategies import experiments
 
 from fimbria.cli.options import options, parse
 from fimbria.errors import InputError
 from fimbria.experiment.experiment import Component, Experiment
+from strategies import experiments
 
 
 def leaves(model):
@@ -24,8 +24,22 @@ def test_every_option_is_a_flag_with_a_line_of_help():
 
 def test_reads_values_as_what_they_are():
     read = parse(
-        "--optimization.epochs 3 --optimization.optimizer.learning_rate 1e-3 --network.name conv4-fc3 "
-        "--network.dropout=0.3 --data.extraction.stride 10 20 30 --compute.deterministic --data.spacing none".split()
+        [
+            "--optimization.epochs",
+            "3",
+            "--optimization.optimizer.learning_rate",
+            "1e-3",
+            "--network.name",
+            "conv4-fc3",
+            "--network.dropout=0.3",
+            "--data.extraction.stride",
+            "10",
+            "20",
+            "30",
+            "--compute.deterministic",
+            "--data.spacing",
+            "none",
+        ]
     )
     assert read == {
         "optimization": {"epochs": 3, "optimizer": {"learning_rate": 1e-3}},

@@ -24,6 +24,15 @@ from fimbria.learning.training.learner import Learner
 LABELS = ("AD", "CN") * 4
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Keep to one thread: several that wait for each other on a busy machine are slower than none."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def sessions():
     return tuple(Session("", f"sub-{number:02d}", "ses-M000") for number in range(8))

@@ -1,8 +1,8 @@
 """A study, begun and trained, made once."""
 
 import pytest
-import walk
 
+import walk
 from fimbria.workflows.predict import predict
 from fimbria.workflows.train import train
 

@@ -66,7 +66,7 @@ def test_refuses_a_label_that_is_no_class(trained, tmp_path):
     people = tables.read(trained.test)
     people.loc[0, "diagnosis"] = "ADD"
     tables.write(people, tmp_path / "people.tsv")
-    with pytest.raises(ProblemsError, match="'ADD' is no class of this MAPS.*did you mean 'AD'"):
+    with pytest.raises(ProblemsError, match=r"'ADD' is no class of this MAPS.*did you mean 'AD'"):
         predict(trained.maps, tmp_path / "people.tsv", group="again")
 
 
@@ -111,7 +111,7 @@ def test_refuses_weights_that_are_damaged(trained, tmp_path):
         predict(study.maps, study.test, group="again")
 
 
-def test_code_of_a_study_runs_only_when_it_is_trusted_by_name(begun, tmp_path, monkeypatch):
+def test_code_of_a_study_runs_only_when_it_is_trusted_by_name(begun, tmp_path):
     study = begun.copy(tmp_path)
     code = tmp_path / "mine.py"
     code.write_text(

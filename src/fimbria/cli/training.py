@@ -59,7 +59,7 @@ def train(
 
     screen = Screen(quiet=quiet)
     if dry_run:
-        planned = workflow.plan(described, show=screen)
+        planned = workflow.plan(described, maps, show=screen)
         images = planned.parts.images
         say(f"Ready: {len(images.entries)} images, {len(images.locations)} parts each, {len(planned.splits)} splits.")
         say(f"To train: fimbria train {experiment} {maps}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import tomlkit
@@ -14,7 +15,6 @@ from fimbria.experiment.experiment import Component, Experiment, merged, with_na
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from pydantic import BaseModel
     from tomlkit.items import Table
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-def read(path: Path, changes: Mapping[str, Any] | None = None) -> Experiment:
+def read(path: str | Path, changes: Mapping[str, Any] | None = None) -> Experiment:
     """Read an experiment and lay changes over it.
 
     Parameters
@@ -39,6 +39,7 @@ def read(path: Path, changes: Mapping[str, Any] | None = None) -> Experiment:
     ProblemsError
         For everything in it that cannot be used, at once.
     """
+    path = Path(path)
     described = with_names(upgraded(_parsed(path), f"{path}"))
     return Experiment.of(merged(described, changes or {}), f"{path}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,9 @@ from fimbria.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 
-def cohort_from_bids(data_set: Path, table: Path, *, suffix: str = "T1w", dataset: str = "") -> Cohort:
+def cohort_from_bids(data_set: str | Path, table: str | Path, *, suffix: str = "T1w", dataset: str = "") -> Cohort:
     """List the sessions of a BIDS data set that have an image, with what its tables say of them.
 
     Parameters
@@ -38,10 +38,12 @@ def cohort_from_bids(data_set: Path, table: Path, *, suffix: str = "T1w", datase
     InputError
         When the folder is no BIDS data set, or its tables cannot be used.
     """
-    return _written(bids.cohort(data_set, pipeline.build("raw", {"suffix": suffix}), dataset), table)
+    return _written(bids.cohort(Path(data_set), pipeline.build("raw", {"suffix": suffix}), dataset), Path(table))
 
 
-def cohort_from_caps(data_set: Path, table: Path, *, pipeline_name: str = "t1-linear", dataset: str = "") -> Cohort:
+def cohort_from_caps(
+    data_set: str | Path, table: str | Path, *, pipeline_name: str = "t1-linear", dataset: str = ""
+) -> Cohort:
     """List the sessions of a CAPS that have an image of a pipeline.
 
     Raises
@@ -49,11 +51,17 @@ def cohort_from_caps(data_set: Path, table: Path, *, pipeline_name: str = "t1-li
     InputError
         When the folder is no CAPS.
     """
-    return _written(caps.cohort(data_set, pipeline.build(pipeline_name), dataset), table)
+    return _written(caps.cohort(Path(data_set), pipeline.build(pipeline_name), dataset), Path(table))
 
 
 def split_cohort(  # noqa: PLR0913  (the rule of the split)
-    table: Path, folder: Path, *, test: float, stratify: Sequence[str] = (), seed: int = 0, name: str = "test"
+    table: str | Path,
+    folder: str | Path,
+    *,
+    test: float,
+    stratify: Sequence[str] = (),
+    seed: int = 0,
+    name: str = "test",
 ) -> Split:
     """Hold some participants out of a cohort, stratified, and write both sides.
 
@@ -77,6 +85,7 @@ def split_cohort(  # noqa: PLR0913  (the rule of the split)
     InputError
         When the cohort cannot be split so.
     """
+    table, folder = Path(table), Path(folder)
     cohort = _ready(table, folder, stratify)
     splitter = HoldOut(test, tuple(stratify), name)
     split = next(splitter.split(cohort, np.random.default_rng(seed)))
@@ -91,7 +100,7 @@ def split_cohort(  # noqa: PLR0913  (the rule of the split)
 
 
 def kfold_cohort(
-    table: Path, folder: Path, *, folds: int = 5, stratify: Sequence[str] = (), seed: int = 0
+    table: str | Path, folder: str | Path, *, folds: int = 5, stratify: Sequence[str] = (), seed: int = 0
 ) -> list[Split]:
     """Deal the participants of a cohort into folds, stratified, and write a split for each.
 
@@ -113,6 +122,7 @@ def kfold_cohort(
     InputError
         When the cohort cannot be dealt so.
     """
+    table, folder = Path(table), Path(folder)
     cohort = _ready(table, folder, stratify)
     splits = list(KFold(folds, tuple(stratify)).split(cohort, np.random.default_rng(seed)))
     digests: dict[str, str] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from fimbria.errors import InputError
 from fimbria.experiment import files
@@ -14,9 +14,6 @@ from fimbria.workflows.predict import Prediction, predict
 from fimbria.workflows.report import report
 from fimbria.workflows.show import Show, quiet
 from fimbria.workflows.train import train
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PEOPLE, HELD_OUT, FOLDS, DEGREE = 100, 25, 3, 40.0
 
@@ -40,7 +37,7 @@ class Demonstration:
     report: Path
 
 
-def demo(folder: Path, *, seed: int = 3, jobs: int = 2, show: Show = quiet) -> Demonstration:
+def demo(folder: str | Path, *, seed: int = 3, jobs: int = 2, show: Show = quiet) -> Demonstration:
     """Run the main job from end to end on synthetic people, half of whom lost signal in the hippocampus.
 
     Parameters
@@ -59,6 +56,7 @@ def demo(folder: Path, *, seed: int = 3, jobs: int = 2, show: Show = quiet) -> D
     InputError
         When the folder holds something.
     """
+    folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         msg = f"{folder} holds something already. Choose another folder: fimbria demo OTHER_FOLDER."
         raise InputError(msg)

@@ -43,6 +43,6 @@ def doctor() -> dict[str, Any]:
     }
 
 
-def examine(folder: Path) -> list[Problem]:
+def examine(folder: str | Path) -> list[Problem]:
     """Compare every file of a MAPS with its checksum; give what is damaged or missing."""
-    return Maps(folder).damage()
+    return Maps(Path(folder)).damage()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fimbria.atomic import write_json
@@ -19,7 +20,6 @@ from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from fimbria.data.cohort.cohort import Session
     from fimbria.geometry import Grid, Shape
@@ -55,13 +55,13 @@ class Extracted:
 
 def extract(  # noqa: PLR0913  (what, of what, how)
     mode: str,
-    data_set: Path,
+    data_set: str | Path,
     pipeline_name: str = "t1-linear",
     *,
     options: Mapping[str, Any] | None = None,
     uncropped: bool = False,
     spacing: float | None = None,
-    table: Path | None = None,
+    table: str | Path | None = None,
     allow_missing: bool = False,
     name: str | None = None,
     jobs: int = 1,
@@ -101,6 +101,7 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     ProblemsError, InputError
         For unfit options first, then for every image that cannot be used.
     """
+    data_set = Path(data_set)
     chosen = extraction.find(mode)
     complete = chosen.options(dict.fromkeys(GIVEN["extraction"]), dict(options or {}))
     made: Pipeline = pipeline.build(pipeline_name, {"cropped": False} if uncropped else {})
@@ -109,7 +110,7 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     content = _description(mode, made, complete, spacing, description.name, uncropped=uncropped)
     _refuse_other(description, content)
     lister = bids if made.layout == "bids" else caps
-    cohort = Cohort.read(table) if table else lister.cohort(data_set, made)
+    cohort = Cohort.read(Path(table)) if table else lister.cohort(data_set, made)
     store = Store(default_root(data_set, made.layout), made.name, spacing)
     entries, left = prepared(source, store, cohort.sessions, jobs=jobs, allow_missing=allow_missing, show=show)
     grid = next(iter(entries.values())).grid

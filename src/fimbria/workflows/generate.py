@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from fimbria import tables
 from fimbria.atomic import write_json
@@ -14,12 +14,9 @@ from fimbria.execution import executor, run
 from fimbria.provenance import environment
 from fimbria.workflows.show import Show, quiet
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 def generate_atrophy(  # noqa: PLR0913  (the recipe)
-    caps: Path,
+    caps: str | Path,
     *,
     people: int = 40,
     region: str = "hippocampus",
@@ -62,6 +59,7 @@ def generate_atrophy(  # noqa: PLR0913  (the recipe)
     InputError
         For a recipe that cannot be followed.
     """
+    caps = Path(caps)
     recipe = atrophy.Atrophy(region=region, degree=degree, seed=seed, spacing_mm=spacing)
     if people < 2:  # noqa: PLR2004  (one ill, one healthy)
         msg = f"--people {people}: at least 2 are needed, one with the loss and one without."

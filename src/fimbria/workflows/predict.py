@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
@@ -21,7 +22,6 @@ from fimbria.workflows.trust import refuse_untrusted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import pandas as pd
     from lightning_fabric import Fabric
@@ -55,11 +55,11 @@ class Prediction:
 
 
 def predict(  # noqa: PLR0913  (with what, whom, from where)
-    folder: Path,
-    cohort: Path,
+    folder: str | Path,
+    cohort: str | Path,
     *,
     group: str,
-    caps: Path | None = None,
+    caps: str | Path | None = None,
     splits: Sequence[int] | None = None,
     trust_code: Sequence[str] = (),
     show: Show = quiet,
@@ -90,13 +90,15 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     ProblemsError, InputError
         When an image breaks the contract of the weights, a label is no class, or a name is taken or unknown.
     """
-    maps = Maps(folder)
+    maps = Maps(Path(folder))
     used = _checked_splits(maps, splits)
     _refuse_name(maps, group)
-    experiment = maps.experiment if caps is None else maps.experiment.changed({"data": {"caps": str(caps.absolute())}})
+    experiment = (
+        maps.experiment if caps is None else maps.experiment.changed({"data": {"caps": str(Path(caps).absolute())}})
+    )
     refuse_untrusted(maps, trust_code)
     choices = resolve(experiment)
-    people = Cohort.read(cohort)
+    people = Cohort.read(Path(cohort))
     _refuse_seen(maps, people)
     labelled = _labelled(people, maps)
     task = choices.task.build(maps.record["fitted"], {})

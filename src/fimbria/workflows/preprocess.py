@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,8 +17,6 @@ from fimbria.execution import executor, run
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from fimbria.data.cohort.cohort import Session
 
 
@@ -40,7 +39,7 @@ class Preprocessed:
     skipped: int
 
 
-def preprocess_t1_linear(data_set: Path, out: Path, *, jobs: int = 1, show: Show = quiet) -> Preprocessed:
+def preprocess_t1_linear(data_set: str | Path, out: str | Path, *, jobs: int = 1, show: Show = quiet) -> Preprocessed:
     """Correct the bias of every T1w image of a BIDS data set and align it to MNI152NLin2009cSym.
 
     Parameters
@@ -64,6 +63,7 @@ def preprocess_t1_linear(data_set: Path, out: Path, *, jobs: int = 1, show: Show
     ProblemsError
         When a session has several T1w images; before anything is computed.
     """
+    data_set, out = Path(data_set), Path(out)
     raw = pipeline.build("raw")
     cohort = bids.cohort(data_set, raw)
     source = bids.Bids(data_set, raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fimbria.atomic import write_text
@@ -14,8 +15,6 @@ from fimbria.results.report.page import html_of
 from fimbria.workflows.parts import source_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 2  # of each class
 
 
-def report(folder: Path, out: Path | None = None) -> Path:
+def report(folder: str | Path, out: str | Path | None = None) -> Path:
     """Write the report of a MAPS.
 
     Parameters
@@ -46,8 +45,8 @@ def report(folder: Path, out: Path | None = None) -> Path:
     MapsError
         When there is no MAPS.
     """
-    maps = Maps(folder)
-    target = out or folder / "report.html"
+    maps = Maps(Path(folder))
+    target = Path(out) if out else maps.root / "report.html"
     page = html_of(maps, _example_slices(maps))
     write_text(target, page)
     return target

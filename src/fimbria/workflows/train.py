@@ -50,8 +50,17 @@ class Plan:
     splits: tuple[Split, ...]
 
 
-def plan(experiment: Experiment, *, show: Show = quiet) -> Plan:
+def plan(experiment: Experiment, folder: Path | None = None, *, show: Show = quiet) -> Plan:
     """Check everything that a training needs, and decode its images; nothing is trained and no MAPS is made.
+
+    Parameters
+    ----------
+    experiment
+        What to train.
+    folder
+        Where the MAPS will be, for the room on that disk; by default here.
+    show
+        Who watches.
 
     Raises
     ------
@@ -65,11 +74,11 @@ def plan(experiment: Experiment, *, show: Show = quiet) -> Plan:
     task = learnable(splits, experiment, choices)
     everybody = dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions)
     parts = Parts(experiment, choices, task, images(experiment, choices, list(everybody), show=show))
-    refuse("the experiment", _too_large(parts, len(splits)))
+    refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))
     return Plan(parts, splits)
 
 
-def train(experiment: Experiment, folder: Path, *, show: Show = quiet) -> Maps:
+def train(experiment: Experiment, folder: str | Path, *, show: Show = quiet) -> Maps:
     """Train what the experiment describes; keep everything in a new MAPS.
 
     Parameters
@@ -93,9 +102,10 @@ def train(experiment: Experiment, folder: Path, *, show: Show = quiet) -> Maps:
     KeyboardInterrupt
         After Ctrl-C, when the step at hand is kept; `resume` goes on from there.
     """
+    folder = Path(folder)
     refuse_occupied(folder)
     experiment = experiment.anchored()
-    planned = plan(experiment, show=show)
+    planned = plan(experiment, folder, show=show)
     record = {
         "fimbria": environment()["fimbria"],
         "created": now(),
@@ -112,7 +122,7 @@ def train(experiment: Experiment, folder: Path, *, show: Show = quiet) -> Maps:
     return maps
 
 
-def resume(folder: Path, *, trust_code: Sequence[str] = (), show: Show = quiet) -> Maps:
+def resume(folder: str | Path, *, trust_code: Sequence[str] = (), show: Show = quiet) -> Maps:
     """Go on with a training that was broken off, from its last kept step; the result is that of an unbroken one.
 
     Parameters
@@ -129,7 +139,7 @@ def resume(folder: Path, *, trust_code: Sequence[str] = (), show: Show = quiet) 
     MapsError
         When the MAPS cannot be opened, its images have changed, or another process writes to it.
     """
-    maps = Maps(folder)
+    maps = Maps(Path(folder))
     with maps.locked():
         if all(maps.is_finished(split) for split in maps.splits) and maps.paths.checksums.is_file():
             show.say(f"{folder} is finished; there is nothing to go on with.")
@@ -137,7 +147,7 @@ def resume(folder: Path, *, trust_code: Sequence[str] = (), show: Show = quiet) 
         refuse_untrusted(maps, trust_code)
         experiment = maps.experiment
         if not maps.paths.images.is_file():
-            planned = plan(experiment, show=show)
+            planned = plan(experiment, maps.root, show=show)
             _keep_groups(maps, planned)
         else:
             planned = _planned_again(maps, show)
@@ -277,7 +287,7 @@ def _planned_again(maps: Maps, show: Show) -> Plan:
     return Plan(parts, splits)
 
 
-def _too_large(parts: Parts, splits: int) -> list[Problem]:
+def _too_large(parts: Parts, splits: int, folder: Path) -> list[Problem]:
     """Compare the network with the memory and the disk there is."""
     with torch.device("meta"):
         count = parameter_count(parts.new_network())
@@ -287,7 +297,7 @@ def _too_large(parts: Parts, splits: int) -> list[Problem]:
         what = f"the network has {count / 1e6:.0f} million parameters; training needs {count * _BYTES_A_WEIGHT / 2**30:.0f} GiB and this machine has {memory:g}"
         problems.append(Problem(what, "choose a smaller network, or larger --data.spacing"))
     needed = count * 4 * (3 + splits * len(parts.experiment.task.selection_metrics))
-    if needed > (free := free_bytes(Path.cwd())):
+    if needed > (free := free_bytes(folder)):
         problems.append(
             Problem(f"the weights need {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free", "free some room")
         )

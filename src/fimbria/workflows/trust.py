@@ -37,9 +37,19 @@ def refuse_untrusted(maps: Maps, trusted: Sequence[str]) -> None:
         file = Path(component["name"].rpartition(":")[0])
         digest = component["version"].removeprefix("sha256:")
         if not file.is_file():
-            problems.append(Problem(f"the {kind} of this MAPS is code in {file}, which is not there", "bring the file back"))
+            problems.append(
+                Problem(f"the {kind} of this MAPS is code in {file}, which is not there", "bring the file back")
+            )
         elif sha256(file) != digest:
-            problems.append(Problem(f"{file} is not the file that this MAPS was made with", f"bring back the one with SHA-256 {digest}"))
+            problems.append(
+                Problem(
+                    f"{file} is not the file that this MAPS was made with", f"bring back the one with SHA-256 {digest}"
+                )
+            )
         elif digest not in trusted:
-            problems.append(Problem(f"the {kind} of this MAPS is code in {file}", f"read it; if you trust it: --trust-code {digest}"))
+            problems.append(
+                Problem(
+                    f"the {kind} of this MAPS is code in {file}", f"read it; if you trust it: --trust-code {digest}"
+                )
+            )
     refuse(str(maps.root), problems)

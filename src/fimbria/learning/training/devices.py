@@ -40,11 +40,11 @@ def fabric_for(compute: Compute) -> Fabric:
     if compute.accelerator == "mps" and not torch.backends.mps.is_available():
         msg = "compute.accelerator = mps, and PyTorch finds no Apple GPU. Use cpu, or look at `fimbria doctor`."
         raise InputError(msg)
-    fabric = Fabric(accelerator=compute.accelerator, devices=1, precision=_PRECISIONS[compute.precision])
-    if compute.precision == "16" and fabric.device.type == "cpu":
+    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if compute.precision == "16" and (compute.accelerator == "cpu" or not has_gpu):
         msg = "compute.precision = 16 needs a GPU; on this machine use bf16 or 32."
         raise InputError(msg)
-    return fabric
+    return Fabric(accelerator=compute.accelerator, devices=1, precision=_PRECISIONS[compute.precision])
 
 
 @contextmanager

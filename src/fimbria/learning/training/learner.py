@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -130,9 +131,9 @@ class Learner:
             outputs = self._forward(moved.images)
             loss = self.task.loss(outputs, moved.targets).mean()  # type: ignore[arg-type]  # checked above
         value = float(loss.detach())
-        if value != value:  # noqa: PLR0124  (only NaN differs from itself)
+        if not isfinite(value):
             people = sorted({who.participant_id for who in batch.whose})
-            msg = f"the loss is not a number in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Try a smaller learning rate."
+            msg = f"the loss is not a number ({value}) in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Try a smaller learning rate."
             raise DivergenceError(msg)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
@@ -156,21 +157,26 @@ class Learner:
         return {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
 
     def state(self) -> dict[str, Any]:
-        """Give everything that decides how the training goes on: tensors, numbers and text only."""
+        """Give everything that decides how the training goes on: tensors, numbers and text only.
+
+        The tensors are the training's own and move on with it: save them before the next step.
+        """
         return {
             "network": self.weights(),
             "optimizer": self._optimizer.state_dict(),
             "epoch": self.epoch,
             "step": self.step,
             "whose": [tuple(who) for who in self._whose],
-            "outputs": self._outputs,
-            "targets": self._targets,
+            "scaler": self._fabric.strategy.precision.state_dict(),  # of gradients, in half precision
+            "outputs": list(self._outputs),
+            "targets": list(self._targets),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a training where `state` was taken."""
         self.network.load_state_dict(state["network"])
         self._optimizer.load_state_dict(state["optimizer"])
+        self._fabric.strategy.precision.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._whose = [Whose(*who) for who in state["whose"]]
         self._outputs, self._targets = list(state["outputs"]), list(state["targets"])

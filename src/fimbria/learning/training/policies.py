@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,16 +34,16 @@ def is_out_of_patience(losses: Sequence[float], patience: int, tolerance: float 
     patience
         Epochs to wait; 0 waits for ever.
     tolerance
-        An epoch is better when its loss is below ``best * (1 - tolerance)``.
+        An epoch is better when its loss is below ``best * (1 - tolerance)``; the first always is.
 
     Examples
     --------
     >>> is_out_of_patience([1.0, 0.95, 0.91], patience=2, tolerance=0.1)
     True
     """
-    best, waited = np.inf, 0
+    best, waited = inf, 0
     for loss in losses:
-        if loss < best * (1 - tolerance):
+        if loss < (best * (1 - tolerance) if isfinite(best) else inf):
             best, waited = loss, 0
         else:
             waited += 1

@@ -119,9 +119,10 @@ class Contract:
 
 
 def relative_mean(entry: Entry) -> float:
-    """Give the mean intensity of an image as a share of its own range."""
+    """Give the mean intensity of an image as a share of its own range; 0 where it holds one value only."""
     statistics = entry.statistics
-    return (statistics.mean - statistics.minimum) / (statistics.maximum - statistics.minimum)
+    extent = statistics.maximum - statistics.minimum
+    return (statistics.mean - statistics.minimum) / extent if extent else 0.0
 
 
 def _tupled(value: Any) -> Any:  # noqa: ANN401  (JSON holds anything)

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA_VERSION = 1
-_UNSEALED = re.compile(r"(^|/)(\.|tmp/)|^report\.html$")  # state that passes, and a page that is made from the rest
+_UNSEALED = re.compile(
+    r"(^|/)\.|^split-\d+/tmp/|^report\.html$"
+)  # state that passes, and a page that is made from the rest
 
 
 class Maps:
@@ -46,15 +48,16 @@ class Maps:
     def __init__(self, root: Path) -> None:
         self.paths = Paths(root)
         try:
-            self.record: dict[str, Any] = json.loads(self.paths.record.read_text(encoding="utf-8"))
+            record = json.loads(self.paths.record.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             msg = f"{root} is no MAPS: it holds no maps.json. `fimbria train` makes one."
             raise MapsError(msg) from error
         except (json.JSONDecodeError, UnicodeDecodeError, NotADirectoryError) as error:
             msg = f"{self.paths.record} cannot be read ({error})."
             raise MapsError(msg) from error
+        self.record: dict[str, Any] = record if isinstance(record, dict) else {}
         version = self.record.get("schema_version")
-        if not isinstance(version, int) or "experiment" not in self.record:
+        if not isinstance(version, int) or not isinstance(self.record.get("experiment"), dict):
             msg = f"{self.paths.record} is not Fimbria's. A MAPS of ClinicaDL cannot be opened yet."
             raise MapsError(msg)
         if version > SCHEMA_VERSION:
@@ -132,8 +135,8 @@ class Maps:
     @property
     def groups(self) -> list[str]:
         """Names of the groups that were predicted beside train and validation."""
-        folder = self.root / "groups"
-        return sorted(p.name for p in folder.iterdir() if (p / "data.tsv").is_file() and p.name not in RESERVED)
+        lists = (self.root / "groups").glob("*/data.tsv")
+        return sorted(path.parent.name for path in lists if path.parent.name not in RESERVED)
 
     # Training
 

@@ -33,7 +33,7 @@ from fimbria.errors import InputError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 RESERVED = ("train", "validation", "train+validation")
 
 
@@ -107,11 +107,11 @@ class Paths:
 
     def predictions(self, split: int | None, metric: str, group: str, level: str) -> Path:
         """Table of predictions."""
-        return self.best(split, metric) / checked(group) / f"{group}_{level}_level_prediction.tsv"
+        return self.best(split, metric) / checked(group) / f"{group}_{checked(level)}_level_prediction.tsv"
 
     def metrics(self, split: int | None, metric: str, group: str, level: str) -> Path:
         """Table of metrics."""
-        return self.best(split, metric) / checked(group) / f"{group}_{level}_level_metrics.tsv"
+        return self.best(split, metric) / checked(group) / f"{group}_{checked(level)}_level_metrics.tsv"
 
 
 def checked(name: str) -> str:
@@ -123,6 +123,6 @@ def checked(name: str) -> str:
         When it cannot.
     """
     if not _NAME.fullmatch(name) or ".." in name:
-        msg = f"{name!r} cannot name a group or metric: letters, digits, '-', '_', '.' and '+' are wanted."
+        msg = f"{name!r} cannot name a group, metric or level: letters, digits, '-', '_', '.' and '+' are wanted, 100 at most."
         raise InputError(msg)
     return name

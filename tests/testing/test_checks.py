@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+from functools import partial
+from math import prod
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fimbria.data.extraction import Location
+from fimbria.data.extraction.patches import Patches
+from fimbria.data.extraction.regions import Regions
+from fimbria.data.extraction.slices import Slices
+from fimbria.data.extraction.whole import Whole
+from fimbria.learning.networks.conv import ConvNet, conv4_fc3, conv5_fc3
+from fimbria.testing.checks import check_extraction, check_network
+
+SHAPE = (9, 8, 7)
+WHOLE = (slice(0, 9), slice(0, 8), slice(0, 7))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("factory", [conv4_fc3, partial(conv4_fc3, dropout=0.5)], ids=["plain", "dropout"])
+def test_our_networks_pass(factory):
+    check_network(factory)
+
+
+def test_our_largest_network_passes():
+    check_network(conv5_fc3, dimensions=(2,))
+
+
+def dense(input_size, output_size):
+    return nn.Sequential(nn.Flatten(), nn.Linear(prod(input_size), output_size))
+
+
+def test_a_network_without_batch_norm_passes():
+    check_network(dense)
+
+
+def two_outputs(input_size, output_size):
+    return dense(input_size, min(output_size, 2))
+
+
+def even_sides_only(input_size, output_size):
+    if any(side % 2 for side in input_size[1:]):
+        msg = "odd"
+        raise ValueError(msg)
+    return dense(input_size, output_size)
+
+
+def needs_a_variance(input_size, output_size):
+    return nn.Sequential(dense(input_size, output_size), nn.BatchNorm1d(output_size))
+
+
+def measured_by_a_batch(input_size, output_size):
+    network = conv4_fc3(input_size, output_size)
+    network(torch.zeros((2, *input_size)))
+    return network
+
+
+def drawn_elsewhere(input_size, output_size):
+    network = dense(input_size, output_size)
+    nn.init.normal_(network[1].weight, generator=_elsewhere)
+    return network
+
+
+_elsewhere = torch.Generator()
+
+
+class Changed(nn.Module):
+    """A network that is right but for one thing."""
+
+    def __init__(self, input_size, output_size):
+        super().__init__()
+        self.inner = dense(input_size, output_size)
+        self.unkept = torch.rand(output_size)
+
+
+class Forgotten(Changed):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.idle = nn.Parameter(torch.ones(1))
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+class Infinite(Changed):
+    def forward(self, images):
+        return (self.inner(images) * 0).sqrt()
+
+
+class AlwaysDropping(Changed):
+    def forward(self, images):
+        return nn.functional.dropout(self.inner(images), 0.5, training=True)
+
+
+class ByItsBatch(Changed):
+    def forward(self, images):
+        return self.inner(images - images.mean())
+
+
+class HalfKept(Changed):
+    def forward(self, images):
+        return self.inner(images) + self.unkept
+
+
+class Shared(Changed):
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.same = self.inner
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+@pytest.mark.parametrize(
+    ("factory", "sentence"),
+    [
+        (two_outputs, r"outputs \(2, 5\) were wanted for 2 images 1x32x32 in training, not \(2, 2\)"),
+        (even_sides_only, r"images 1x33x27 and 2 outputs was wanted, building it gave ValueError\('odd'\)"),
+        (needs_a_variance, "a batch of 1 images 1x32x32 in training were wanted, it gave ValueError"),
+        (measured_by_a_batch, "one went through convolutions.1.num_batches_tracked, convolutions.5"),
+        (drawn_elsewhere, "same seed should give the same weights, and gave others"),
+        (Forgotten, "every parameter should be learnt; idle has no gradient"),
+        (Infinite, "finite gradients were wanted .*; inner.1.weight has others"),
+        (AlwaysDropping, "in evaluation the same was wanted twice for images 1x32x32, and differs"),
+        (ByItsBatch, "should not depend on the batch it is in; for images 1x32x32 it does"),
+        (HalfKept, "opened in a new network should say what they said, and say something else"),
+        (Shared, "kept as safetensors and opened again were wanted; that gave"),
+    ],
+)
+def test_a_network_that_is_wrong_is_caught_with_a_sentence(factory, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_network(factory)
+
+
+def test_a_network_is_asked_for_the_dimensions_it_takes_alone():
+    def flat(input_size, output_size):
+        assert len(input_size) == 3
+        return ConvNet(input_size, (output_size,), channels=(4,))
+
+    check_network(flat, dimensions=(2,))
+    with pytest.raises(AssertionError, match="images 1x32x32x32 and 2 outputs was wanted"):
+        check_network(flat, dimensions=(3,))
+
+
+def test_checking_leaves_the_random_state_as_it_was():
+    before = torch.get_rng_state()
+    check_network(dense, dimensions=(2,))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def ball():
+    inside = np.linalg.norm(np.indices(SHAPE) - np.array([4, 4, 3])[:, None, None, None], axis=0) < 3
+    corner = np.zeros(SHAPE, dtype=bool)
+    corner[7:, :3, 2:5] = True
+    return Regions((("ball", inside), ("corner", corner)))
+
+
+@pytest.mark.parametrize(
+    "extraction",
+    [
+        Whole(),
+        Patches(3),
+        Patches((4, 3, 2), (2, 1, 2)),
+        Patches(2, 3),
+        Slices(1, (1, 2)),
+        Slices(2, channels=3),
+        ball(),
+    ],
+    ids=["whole", "touching", "overlapping", "apart", "slices", "colours", "regions"],
+)
+def test_our_extractions_pass(extraction):
+    check_extraction(extraction, SHAPE)
+
+
+def moved(axis, start, stop):
+    return (*WHOLE[:axis], slice(start, stop), *WHOLE[axis + 1 :])
+
+
+@pytest.mark.parametrize(
+    ("locations", "sentence"),
+    [
+        ([], "at least one part of an image 9x8x7 was wanted"),
+        (
+            [Location(0, moved(1, 0, 9))],
+            r"part 0 should lie inside the image: axis 1 has 8 voxels, its box is slice\(0, 9",
+        ),
+        ([Location(3, moved(0, -2, 5))], "part 3 should lie inside the image: axis 0"),
+        ([Location(0, moved(2, 4, 4))], "part 0 should lie inside the image: axis 2"),
+        ([Location(0, (slice(0, 9, 2), *WHOLE[1:]))], "part 0 should lie inside the image: axis 0"),
+        ([Location(0, WHOLE[:2])], "part 0 needs a slice for each of 3 axes"),
+        ([Location(4, WHOLE), Location(4, WHOLE)], r"number of its own; \[4\] stand there more than once"),
+        ([Location(0, WHOLE), Location(1, moved(0, 0, 4))], "parts of one shape were wanted, so that they can share"),
+        (
+            [Location(0, WHOLE, mask=np.ones((9, 8, 6), dtype=bool))],
+            r"the mask of part 0 .* \(9, 8, 7\), not \(9, 8, 6\)",
+        ),
+        ([Location(0, WHOLE, flat=1)], "part 0 drops axis 1, so its box should have one voxel there"),
+    ],
+)
+def test_an_extraction_that_is_wrong_is_caught_with_a_sentence(locations, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_extraction(SimpleNamespace(locations=lambda _: locations), SHAPE)
+
+
+def test_an_extraction_that_changes_its_mind_is_caught():
+    starts = iter(range(9))
+    extraction = SimpleNamespace(locations=lambda _: [Location(0, moved(0, start := next(starts), start + 1))])
+    with pytest.raises(AssertionError, match="the same parts were wanted from a second call"):
+        check_extraction(extraction, SHAPE)
+
+
+def test_parts_that_lie_about_their_shape_are_caught():
+    class Larger(Location):
+        @property
+        def shape(self):
+            return (1, 9, 8, 8)
+
+    with pytest.raises(AssertionError, match=r"part 0 promises \(1, 9, 8, 8\) and is \(1, 9, 8, 7\)"):
+        check_extraction(SimpleNamespace(locations=lambda _: [Larger(0, WHOLE)]), SHAPE)
