@@ -140,14 +140,12 @@ def test_a_very_long_name_still_has_room_for_the_temporary_one(tmp_path):
 
 def test_a_library_that_writes_itself_and_finds_the_disk_full_is_understood(tmp_path):
     (tmp_path / "kept").write_text("old")
-    with pytest.raises(StorageError, match="the disk is full"), replacing(tmp_path / "kept"):
-        msg = f"I/O error: {os.strerror(errno.ENOSPC)} (os error 28)"
-        raise RuntimeError(msg)
+    with pytest.raises(StorageError, match="the disk is full"):
+        broken_off(tmp_path / "kept", RuntimeError(f"I/O error: {os.strerror(errno.ENOSPC)} (os error 28)"))
     assert (tmp_path / "kept").read_text() == "old"
 
 
 def test_an_error_of_another_kind_stays_what_it_is(tmp_path):
-    with pytest.raises(RuntimeError, match="something else"), replacing(tmp_path / "new"):
-        msg = "something else"
-        raise RuntimeError(msg)
+    with pytest.raises(RuntimeError, match="something else"):
+        broken_off(tmp_path / "new", RuntimeError("something else"))
     assert not list(tmp_path.iterdir())

@@ -26,16 +26,7 @@ MORE_ENTRIES = {
 }
 MORE_LINES: dict[str, tuple[int, str]] = {}
 LONGER_FUNCTIONS: dict[str, tuple[int, str]] = {}
-MORE_METHODS = {
-    "results/maps/maps.py:Maps": (
-        26,
-        "the one door to a results folder: one short method a kind of file, nothing decided",
-    ),
-    "results/predictions/table.py:PredictionTable": (
-        21,
-        "what a table can be asked: a third are facts, a quarter checks",
-    ),
-}
+MORE_METHODS: dict[str, tuple[int, str]] = {}
 
 
 def name(path):

@@ -82,7 +82,7 @@ def test_an_interrupt_keeps_what_is_done_and_says_how_to_go_on(begun, tmp_path):
     said = process.communicate(timeout=120)[1]
     assert process.returncode == 130, said
     assert f"fimbria resume {maps}" in said
-    assert Maps(maps).checkpoint(0) is not None
+    assert Maps(maps).training(0).checkpoint() is not None
     assert "Traceback" not in said
 
 

@@ -11,6 +11,7 @@ from fimbria import tables
 from fimbria.data.images import nifti
 from fimbria.errors import InputError, LeakError, MapsError, ProblemsError
 from fimbria.geometry import Grid
+from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
 from fimbria.workflows.predict import predict
 from fimbria.workflows.train import train
@@ -23,7 +24,7 @@ def test_scores_a_group_that_was_never_seen(trained):
     assert {"accuracy", "roc-auc"} <= set(maps.metrics(None, "loss", "test", "image")["metric"])
     of_splits = [maps.predictions(split, "loss", "test", "image").frame["p_AD"].to_numpy() for split in (0, 1)]
     assert np.allclose(together.frame["p_AD"], np.mean(of_splits, axis=0))
-    assert maps.damage() == []
+    assert damage(maps.paths) == []
 
 
 def test_one_split_can_be_asked_for(trained, tmp_path):
@@ -103,7 +104,7 @@ def test_the_scanner_s_scale_does_not_matter(trained, tmp_path):
 
 def test_refuses_weights_that_are_damaged(trained, tmp_path):
     study = trained.copy(tmp_path)
-    path = Maps(study.maps).weights(0, "loss")
+    path = Maps(study.maps).training(0).weights("loss")
     weights = {name: np.array(value) for name, value in load_file(path).items()}
     weights["fc.6.bias"] += 1
     save_file(weights, path)

@@ -11,7 +11,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from fimbria.errors import LeakError, MapsError, ProblemsError
+from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
+from fimbria.results.maps.training import Training
 from fimbria.workflows import train as workflow
 from fimbria.workflows.show import Quiet
 from fimbria.workflows.train import plan, resume, train
@@ -47,14 +49,14 @@ class PowerCutError(Exception):
 def test_keeps_what_a_results_folder_promises(trained):
     maps = Maps(trained.maps)
     for split in (0, 1):
-        assert maps.is_finished(split)
+        assert maps.training(split).is_finished()
         assert not maps.paths.checkpoint(split).parent.exists()
-        assert list(maps.read_log(split)["epoch"]) == [0, 1]
-        assert set(load_file(maps.weights(split, "loss"))) >= {"convolutions.0.weight", "fc.2.weight"}
+        assert list(maps.training(split).read_log()["epoch"]) == [0, 1]
+        assert set(load_file(maps.training(split).weights("loss"))) >= {"convolutions.0.weight", "fc.2.weight"}
         assert maps.predictions(split, "loss", "validation", "image").participants == 3
         assert maps.metrics(split, "loss", "train", "image")["n_participants"].eq(3).all()
     assert json.loads((trained.maps / "split-0/best-loss/contract.json").read_text())["shape"] == [12, 14, 13]
-    assert maps.damage() == []
+    assert damage(maps.paths) == []
     assert "torch==" in maps.paths.environment.read_text()
 
 
@@ -88,10 +90,10 @@ def cut(*_):
 
 def test_broken_between_log_and_weights_is_repaired_by_doing_the_epoch_again(trained, begun, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(Maps, "keep_weights", cut)
+        patched.setattr(Training, "keep_weights", cut)
         with pytest.raises(PowerCutError):
             train(begun.experiment, tmp_path / "maps")
-    assert len(Maps(tmp_path / "maps").read_log(0)) == 1
+    assert len(Maps(tmp_path / "maps").training(0).read_log()) == 1
     resume(tmp_path / "maps")
     of_whole = kept_bytes(trained.maps)
     assert all(of_whole[name] == content for name, content in kept_bytes(tmp_path / "maps").items())
@@ -135,20 +137,20 @@ def test_stops_when_patience_is_out_also_after_a_break(begun, tmp_path, monkeypa
         {"optimization": {"epochs": 9, "patience": 1, "optimizer": {"learning_rate": 1e-9}}}
     )
     maps = train(experiment, tmp_path / "whole")
-    epochs = len(maps.read_log(0))
+    epochs = len(maps.training(0).read_log())
     assert epochs < 9
     with monkeypatch.context() as patched:
         patched.setattr(workflow, "trained_network", cut)
         with pytest.raises(PowerCutError):
             train(experiment, tmp_path / "broken")
     resume(tmp_path / "broken")
-    assert len(Maps(tmp_path / "broken").read_log(0)) == epochs
+    assert len(Maps(tmp_path / "broken").training(0).read_log()) == epochs
 
 
 def test_each_selection_metric_keeps_its_own_epoch(begun, tmp_path):
     experiment = begun.experiment.changed({"task": {"selection_metrics": ["loss", "BA"]}})
     maps = train(experiment, tmp_path / "maps")
-    log = maps.read_log(0)
+    log = maps.training(0).read_log()
     kept = json.loads((tmp_path / "maps/split-0/best-BA/model.json").read_text())
     assert kept["chosen_by"] == "balanced-accuracy"
     assert kept["epoch"] == log["balanced-accuracy_valid"].idxmax()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fimbria.learning.training.devices import facts
 from fimbria.provenance import environment, free_bytes
+from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def doctor() -> dict[str, Any]:
 
 def examine(folder: str | Path) -> list[Problem]:
     """Compare every file of a MAPS with its checksum; give what is damaged or missing."""
-    return Maps(Path(folder)).damage()
+    return damage(Maps(Path(folder)).paths)

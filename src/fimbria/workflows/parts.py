@@ -28,6 +28,7 @@ from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.learner import Learner
 from fimbria.learning.training.optimizers import optimizer
 from fimbria.results.evaluation.metric import find as find_metric
+from fimbria.results.maps.paths import checked
 from fimbria.workflows.preflight import prepared
 from fimbria.workflows.show import Show, quiet
 
@@ -114,8 +115,8 @@ def resolve(experiment: Experiment) -> Choices:
             problems.append(Problem(str(error)))
     for metric in experiment.task.selection_metrics:
         try:
-            find_metric(metric)
-        except ComponentError as error:
+            checked(find_metric(metric).name)
+        except InputError as error:
             problems.append(Problem(f"task.selection_metrics: {error}"))
     try:
         learnt = task.find(experiment.task.name)

@@ -12,6 +12,7 @@ from fimbria.learning.inference import predict as predict_samples
 from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.devices import arithmetic, fabric_for
 from fimbria.results.maps.contract import Contract
+from fimbria.results.maps.integrity import seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
 from fimbria.results.predictions.ensemble import average, part_weights, vote
@@ -119,7 +120,7 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
             "splits": used,
         }
         maps.keep_group(group, people, about=about)
-        maps.seal()
+        seal(maps.paths)
     metric = experiment.task.selection_metrics[0]
     chosen = used[0] if len(used) == 1 else None
     place = maps.paths.predictions(chosen, metric, group, "image").parent
@@ -161,7 +162,7 @@ def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
 
 
 def _checked_splits(maps: Maps, splits: Sequence[int] | None) -> list[int]:
-    finished = [split for split in maps.splits if maps.is_finished(split)]
+    finished = [split for split in maps.splits if maps.training(split).is_finished()]
     if not finished:
         msg = f"{maps.root} has no finished split. Go on with the training: `fimbria resume {maps.root}`."
         raise MapsError(msg)
@@ -209,7 +210,7 @@ def _kept_contracts(
     contracts, problems = {}, []
     for split in splits:
         for metric in parts.experiment.task.selection_metrics:
-            contract = contracts[split, metric] = Contract.read(maps.contract(split, metric))
+            contract = contracts[split, metric] = Contract.read(maps.training(split).contract(metric))
             if (made := choices.pipeline.record)["name"] != contract.pipeline["name"]:
                 problems.append(
                     Problem(f"the images are {made['name']}, the weights expect {contract.pipeline['name']}")

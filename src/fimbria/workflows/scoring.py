@@ -32,7 +32,7 @@ _GOLDEN_TOLERANCE = 1e-2  # of the outputs' size: other processors and precision
 def trained_network(parts: Parts, maps: Maps, split: int, metric: str, fabric: Fabric) -> nn.Module:
     """Give the network with the weights that a metric chose, ready to predict."""
     network = parts.new_network()
-    network.load_state_dict(load_file(maps.weights(split, metric)))
+    network.load_state_dict(load_file(maps.training(split).weights(metric)))
     ready: nn.Module = fabric.setup_module(network)
     return ready
 

@@ -24,6 +24,7 @@ from fimbria.learning.training.learner import Epoch
 from fimbria.learning.training.policies import is_best, is_out_of_patience
 from fimbria.provenance import environment, free_bytes, memory_gib, now
 from fimbria.results.evaluation.metric import find as find_metric
+from fimbria.results.maps.integrity import seal
 from fimbria.results.maps.maps import Maps, refuse_occupied
 from fimbria.workflows.interrupt import postponed
 from fimbria.workflows.parts import Parts, chosen_sessions, images, learnable, resolve
@@ -141,7 +142,7 @@ def resume(folder: str | Path, *, trust_code: Sequence[str] = (), show: Show = q
     """
     maps = Maps(Path(folder))
     with maps.locked():
-        if all(maps.is_finished(split) for split in maps.splits) and maps.paths.checksums.is_file():
+        if all(maps.training(split).is_finished() for split in maps.splits) and maps.paths.checksums.is_file():
             show.say(f"{folder} is finished; there is nothing to go on with.")
             return maps
         refuse_untrusted(maps, trust_code)
@@ -158,31 +159,31 @@ def resume(folder: str | Path, *, trust_code: Sequence[str] = (), show: Show = q
 def _go_on(maps: Maps, planned: Plan, show: Show) -> None:
     experiment = planned.parts.experiment
     with arithmetic(experiment.compute):
-        fabric = fabric_for(experiment.compute)
         for split in planned.splits:
-            if not maps.is_finished(split.index):
-                train_split(planned.parts, split, maps, fabric, show)
-    maps.seal()
+            if not maps.training(split.index).is_finished():
+                # a Fabric of its own, whose state (the scale of gradients in half precision) begins anew
+                train_split(planned.parts, split, maps, fabric_for(experiment.compute), show)
+    seal(maps.paths)
 
 
 def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Show) -> None:
     """Train one split from wherever it stands, then score the weights that each selection metric kept."""
     options, compute = parts.experiment.optimization, parts.experiment.compute
     learner = parts.new_learner(fabric)
-    if state := maps.checkpoint(split.index):
+    if state := maps.training(split.index).checkpoint():
         learner.restore(torch.load(state, map_location="cpu", weights_only=True))
     loaders = parts.loader(split.train, learning=True), parts.loader(split.other)
     steps = len(loaders[0])
     left = (options.epochs - learner.epoch) * (steps + 1) - learner.step
     keep = partial(_keep_learner, maps, split, learner)
     started = saved = time.monotonic()
-    if not _is_over(maps.read_log(split.index), learner.epoch, parts.experiment):
+    if not _is_over(maps.training(split.index).read_log(), learner.epoch, parts.experiment):
         with postponed() as interrupted:
             for event in show.track(fit(learner, *loaders, options.epochs, parts.part), f"split {split.index}", left):
                 if isinstance(event, Epoch):
                     log = _close(parts, split, maps, learner, event)
                     keep()
-                    maps.log_time(split.index, event.epoch, time.monotonic() - started, now())
+                    maps.training(split.index).log_time(event.epoch, time.monotonic() - started, now())
                     started = saved = time.monotonic()
                     show.say(_line(split, log))
                     if _is_over(log, learner.epoch, parts.experiment):
@@ -195,9 +196,9 @@ def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Sh
                     raise KeyboardInterrupt
     for metric in parts.experiment.task.selection_metrics:
         network = trained_network(parts, maps, split.index, metric, fabric)
-        maps.keep_contract(split.index, metric, contract_of(parts, split, network, fabric.device).as_dict())
+        maps.training(split.index).keep_contract(metric, contract_of(parts, split, network, fabric.device).as_dict())
         score_training(parts, split, maps, metric, network, fabric.device)
-    maps.finish(split.index, {"epochs": learner.epoch})
+    maps.training(split.index).finish({"epochs": learner.epoch})
 
 
 def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoch) -> pd.DataFrame:
@@ -208,7 +209,7 @@ def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoc
     row: dict[str, float] = {"epoch": epoch.epoch, "iteration": epoch.steps}
     for side, table in (("train", epoch.training), ("valid", epoch.validation)):
         row |= {f"{name}_{side}": metrics.score(table, name) for name in names}
-    log = maps.log(split.index, row)
+    log = maps.training(split.index).log(row)
     for metric in chosen:
         found = find_metric(metric)
         if not is_best(log[f"{found.name}_valid"].to_list(), higher_is_better=found.better == "higher"):
@@ -222,13 +223,13 @@ def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoc
             "chosen_by": found.name,
             "epoch": epoch.epoch,
         }
-        maps.keep_weights(split.index, metric, partial(save_file, learner.weights()), about)
+        maps.training(split.index).keep_weights(metric, partial(save_file, learner.weights()), about)
         maps.keep_predictions(split.index, metric, "validation", epoch.validation)
     return log
 
 
 def _keep_learner(maps: Maps, split: Split, learner: Learner) -> None:
-    maps.keep_checkpoint(split.index, partial(torch.save, learner.state()))
+    maps.training(split.index).keep_checkpoint(partial(torch.save, learner.state()))
 
 
 def _is_over(log: pd.DataFrame, epoch: int, experiment: Experiment) -> bool:

@@ -10,11 +10,12 @@ import pytest
 
 from fimbria.data.cohort.cohort import Cohort
 from fimbria.errors import FimbriaError, MapsError
+from fimbria.results.maps.integrity import damage, seal
 from fimbria.results.maps.maps import Maps, refuse_occupied
 
 
 def said(maps):
-    return [problem.what for problem in maps.damage()]
+    return [problem.what for problem in damage(maps.paths)]
 
 
 def rewritten(maps, **changes):
@@ -109,70 +110,70 @@ def test_groups_come_back_with_identifiers_as_they_were(maps):
 
 def test_the_log_takes_the_rows_of_epochs_that_are_made_again_for_the_old_ones(maps):
     for epoch in range(4):
-        log = maps.log(0, {"epoch": epoch, "loss_valid": 1.0 / (epoch + 3)})
+        log = maps.training(0).log({"epoch": epoch, "loss_valid": 1.0 / (epoch + 3)})
     assert log["loss_valid"].tolist() == [1 / 3, 1 / 4, 1 / 5, 1 / 6]
-    log = maps.log(0, {"epoch": 2, "loss_valid": 0.1})
+    log = maps.training(0).log({"epoch": 2, "loss_valid": 0.1})
     assert log["epoch"].tolist() == [0, 1, 2]
     assert log["loss_valid"].tolist() == [1 / 3, 1 / 4, 0.1]
-    pd.testing.assert_frame_equal(maps.read_log(0), log)
+    pd.testing.assert_frame_equal(maps.training(0).read_log(), log)
 
 
 def test_the_log_of_a_training_gone_on_has_the_bytes_of_one_that_was_not(maps):
     rows = [{"epoch": epoch, "loss_valid": value} for epoch, value in enumerate([0.1, np.nan, 1 / 3, np.nan])]
     for row in rows:
-        maps.log(0, row)
+        maps.training(0).log(row)
     for row in [*rows[:3], *rows[1:]]:
-        maps.log(1, row)
+        maps.training(1).log(row)
     one, other = (maps.paths.logs(split) / "training.tsv" for split in (0, 1))
     assert one.read_bytes() == other.read_bytes()
 
 
 def test_a_split_that_was_not_begun_has_an_empty_log(maps):
-    assert len(maps.read_log(1)) == 0
-    assert "epoch" in maps.read_log(1)
+    assert len(maps.training(1).read_log()) == 0
+    assert "epoch" in maps.training(1).read_log()
 
 
 def test_times_are_kept_apart_and_only_added_to(maps):
-    maps.log_time(0, 0, 1.23456, "then")
-    maps.log_time(0, 0, 2.0, "later")
+    maps.training(0).log_time(0, 1.23456, "then")
+    maps.training(0).log_time(0, 2.0, "later")
     assert (maps.paths.logs(0) / "times.tsv").read_text().splitlines()[1:] == ["0\t1.235\tthen", "0\t2.0\tlater"]
 
 
 def test_a_checkpoint_comes_back_and_half_of_one_never_does(maps):
-    assert maps.checkpoint(0) is None
-    maps.keep_checkpoint(0, lambda path: path.write_bytes(b"state"))
+    assert maps.training(0).checkpoint() is None
+    maps.training(0).keep_checkpoint(lambda path: path.write_bytes(b"state"))
 
     def fail(path):
         path.write_bytes(b"ha")
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        maps.keep_checkpoint(0, fail)
-    assert maps.checkpoint(0).read_bytes() == b"state"
-    assert [path.name for path in maps.checkpoint(0).parent.iterdir()] == ["checkpoint.pt"]
+        maps.training(0).keep_checkpoint(fail)
+    assert maps.training(0).checkpoint().read_bytes() == b"state"
+    assert [path.name for path in maps.training(0).checkpoint().parent.iterdir()] == ["checkpoint.pt"]
 
 
 def test_weights_come_back_with_what_they_are(maps):
-    maps.keep_weights(0, "loss", lambda path: path.write_bytes(b"weights"), {"epoch": 3})
-    assert maps.weights(0, "loss").read_bytes() == b"weights"
-    assert json.loads((maps.weights(0, "loss").parent / "model.json").read_text()) == {"epoch": 3}
+    maps.training(0).keep_weights("loss", lambda path: path.write_bytes(b"weights"), {"epoch": 3})
+    assert maps.training(0).weights("loss").read_bytes() == b"weights"
+    assert json.loads((maps.training(0).weights("loss").parent / "model.json").read_text()) == {"epoch": 3}
 
 
 def test_weights_that_are_not_there_are_answered_with_those_that_are(maps):
     with pytest.raises(MapsError, match="fimbria resume"):
-        maps.weights(0, "loss")
-    maps.keep_weights(0, "loss", lambda path: path.write_bytes(b"x"), {})
+        maps.training(0).weights("loss")
+    maps.training(0).keep_weights("loss", lambda path: path.write_bytes(b"x"), {})
     with pytest.raises(MapsError, match=r"chosen by 'los' in split-0: did you mean 'loss'"):
-        maps.weights(0, "los")
+        maps.training(0).weights("los")
 
 
 def test_a_contract_comes_back_and_a_lost_one_is_named(maps):
-    maps.keep_contract(0, "loss", {"space": "MNI"})
-    assert maps.contract(0, "loss") == {"space": "MNI"}
+    maps.training(0).keep_contract("loss", {"space": "MNI"})
+    assert maps.training(0).contract("loss") == {"space": "MNI"}
     (maps.paths.best(0, "loss") / "contract.json").write_text("{")
     for split in (0, 1):
         with pytest.raises(MapsError, match=r"contract.json is missing or broken"):
-            maps.contract(split, "loss")
+            maps.training(split).contract("loss")
 
 
 @pytest.mark.parametrize("split", [1, None])
@@ -225,20 +226,20 @@ def test_the_lock_is_let_go_when_something_breaks(maps):
 
 
 def test_finishing_marks_the_split_and_drops_the_state_of_its_training(maps):
-    maps.keep_checkpoint(0, lambda path: path.write_bytes(b"state"))
-    assert not maps.is_finished(0)
-    maps.finish(0, {"epochs": 3})
-    assert maps.is_finished(0)
-    assert not maps.is_finished(1)
+    maps.training(0).keep_checkpoint(lambda path: path.write_bytes(b"state"))
+    assert not maps.training(0).is_finished()
+    maps.training(0).finish({"epochs": 3})
+    assert maps.training(0).is_finished()
+    assert not maps.training(1).is_finished()
     assert not maps.paths.checkpoint(0).parent.exists()
-    maps.finish(0, {"epochs": 3})
+    maps.training(0).finish({"epochs": 3})
 
 
 def filled(maps, predictions):
     people = pd.DataFrame({"participant_id": ["sub-01"], "session_id": ["ses-01"]})
     maps.keep_group("tmp", Cohort(people))
     maps.keep_predictions(0, "loss", "tmp", predictions())
-    maps.seal()
+    seal(maps.paths)
 
 
 def test_a_sealed_maps_is_undamaged_until_a_file_changes_or_goes(maps, predictions):
@@ -259,9 +260,9 @@ def test_a_sealed_maps_is_undamaged_until_a_file_changes_or_goes(maps, predictio
 def test_every_file_is_sealed_but_what_passes_and_the_page_made_from_the_rest(maps, predictions):
     filled(maps, predictions)
     (maps.root / "report.html").write_text("page")
-    maps.keep_checkpoint(1, lambda path: path.write_bytes(b"state"))
+    maps.training(1).keep_checkpoint(lambda path: path.write_bytes(b"state"))
     with maps.locked():
-        maps.seal()
+        seal(maps.paths)
     sealed = {line.split("  ")[1] for line in maps.paths.checksums.read_text().splitlines()}
     assert sealed == {
         "environment.txt",

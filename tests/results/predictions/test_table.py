@@ -95,7 +95,6 @@ def test_is_unlabelled_without_the_column_or_with_gaps_in_it():
     assert not without.labelled
     assert not gaps.labelled
     assert gaps.truth().tolist() == [1, -1, 0]
-    assert gaps.where_labelled().truth().tolist() == [1, 0]
 
 
 def test_what_is_written_is_read_back_exactly(tmp_path):

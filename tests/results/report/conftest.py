@@ -9,6 +9,7 @@ from fimbria.atomic import write_json
 from fimbria.data.cohort.cohort import Cohort
 from fimbria.experiment.experiment import Experiment
 from fimbria.results.evaluation.classification import evaluate
+from fimbria.results.maps.integrity import seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.predictions.ensemble import average, part_weights, vote
 from fimbria.results.predictions.table import PredictionTable
@@ -77,8 +78,8 @@ def log(maps, split, epochs):
         for side, worse in (("train", 0.0), ("valid", 0.08)):
             row[f"balanced-accuracy_{side}"] = 0.9 - 0.4 / (epoch + 1) - worse
             row[f"loss_{side}"] = 0.3 + 0.5 / (epoch + 1) + worse * epoch / 3
-        maps.log(split, row)
-        maps.log_time(split, epoch, 30.0, "2026-01-02T04:00:00+00:00")
+        maps.training(split).log(row)
+        maps.training(split).log_time(epoch, 30.0, "2026-01-02T04:00:00+00:00")
 
 
 def keep_flow(maps, everybody):
@@ -95,7 +96,7 @@ def keep_flow(maps, everybody):
 def make_maps():  # noqa: C901  (loops over splits, metrics and groups)
     """Make a MAPS as a training and a prediction leave it, without either."""
 
-    def make(  # noqa: PLR0913  (a MAPS has many sides)
+    def make(
         root,
         *,
         classes=("AD", "CN"),
@@ -105,7 +106,7 @@ def make_maps():  # noqa: C901  (loops over splits, metrics and groups)
         metrics=("loss",),
         cut=True,
         finished=None,
-        seal=True,
+        sealed=True,
         epochs=4,
         size=24,
     ):
@@ -145,12 +146,12 @@ def make_maps():  # noqa: C901  (loops over splits, metrics and groups)
                     keep(maps, (split, metric, group), [table, image] if cut else [image], positive)
                     voted.setdefault((metric, group), []).append(image)
             if finished is None or split in finished:
-                maps.finish(split, {"epochs": epochs})
+                maps.training(split).finish({"epochs": epochs})
         for (metric, group), tables_of in voted.items():
             if group in asked and splits > 1:
                 keep(maps, (None, metric, group), [average(tables_of)], positive)
-        if seal:
-            maps.seal()
+        if sealed:
+            seal(maps.paths)
         return maps
 
     return make

@@ -173,7 +173,7 @@ def test_each_selection_metric_has_its_own_results(make_maps, tmp_path):
 
 
 def test_an_unfinished_maps_is_told_of_as_far_as_it_went(make_maps, tmp_path):
-    maps = make_maps(tmp_path / "maps", finished=[0], seal=False)
+    maps = make_maps(tmp_path / "maps", finished=[0], sealed=False)
     shutil.rmtree(maps.paths.split(1))
     text = text_of(html_of(maps))
     assert "Split 1 is not finished" in text

@@ -53,12 +53,13 @@ class PartDataset(Dataset[Sample]):
         """Read one sample, and no more of its image than that."""
         image, place = divmod(index, len(self.locations))
         entry, location = self.entries[image], self.locations[place]
-        part = torch.from_numpy(np.ascontiguousarray(take(entry, location)))
-        scaled = self.normalization(part, entry.statistics)
+        scaled = self.normalization(take(entry, location), entry.statistics)
         if location.mask is not None:
-            scaled[:, ~torch.from_numpy(location.mask)] = 0
+            scaled[:, ~location.mask] = 0
         target = None if self.targets is None else self.targets[image]
-        return Sample(scaled, target, Whose(*self.sessions[image], location.index))
+        return Sample(
+            torch.from_numpy(np.ascontiguousarray(scaled)), target, Whose(*self.sessions[image], location.index)
+        )
 
     @property
     def sample_shape(self) -> Shape:

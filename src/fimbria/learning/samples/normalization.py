@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import torch
+import numpy as np
 
 from fimbria.registry import Registry
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from numpy.typing import NDArray
 
     from fimbria.data.extraction.store import Statistics
 
 
 class Normalization(Protocol):
-    """A way to scale intensities."""
+    """A way to scale intensities; on NumPy arrays, for which no threads have to be woken in a loader's process."""
 
-    def __call__(self, part: Tensor, whole: Statistics) -> Tensor:
+    def __call__(self, part: NDArray[np.float32], whole: Statistics) -> NDArray[np.float32]:
         """Scale a part, knowing the statistics of the whole image it comes from."""
         ...
 
@@ -39,9 +39,12 @@ class MinMax:
 
     scope: Literal["image", "part"] = "image"
 
-    def __call__(self, part: Tensor, whole: Statistics) -> Tensor:
+    def __call__(self, part: NDArray[np.float32], whole: Statistics) -> NDArray[np.float32]:
         """Scale a part."""
-        low, high = (whole.minimum, whole.maximum) if self.scope == "image" else map(float, part.aminmax())
+        of_part = self.scope == "part"
+        low, high = (float(part.min()), float(part.max())) if of_part else (whole.minimum, whole.maximum)
         if high <= low:
-            return torch.zeros_like(part)
-        return (part - low).div_(high - low)
+            return np.zeros_like(part)
+        scaled: NDArray[np.float32] = part - np.float32(low)
+        scaled /= np.float32(high - low)
+        return scaled

@@ -61,7 +61,7 @@ class Tally:
         if unknown := int((table.truth() < 0).sum()):
             msg = (
                 f"{unknown} of {len(table.frame)} predictions (level: {table.part}) have no true label, and metrics "
-                "need one for each. Evaluate a group whose labels are known, or those rows alone (where_labelled)."
+                "need one for each. Evaluate a group whose labels are known."
             )
             raise InputError(msg)
         rows = table.sorted()

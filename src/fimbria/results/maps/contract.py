@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fimbria.data.extraction.store import Entry
 
-_LEEWAY = 4.0  # times the range seen in training: scanners differ, but not by more
+_LEEWAY = 4.0  # times the odds seen in training: scanners differ, but not by more
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Contract:
             What to call an image, and the image.
         """
         wanted = Grid(self.shape, np.asarray(self.affine))
-        low, high = self.relative_mean[0] / _LEEWAY, min(1.0, self.relative_mean[1] * _LEEWAY)
+        low, high = _odds(self.relative_mean[0]) / _LEEWAY, _odds(self.relative_mean[1]) * _LEEWAY
         problems = []
         for name, entry in entries:
             if not entry.grid.matches(wanted):
@@ -107,7 +107,7 @@ class Contract:
                         f"preprocess it with {self.pipeline['name']}",
                     )
                 )
-            elif not low <= (mean := relative_mean(entry)) <= high:
+            elif not low <= _odds(mean := relative_mean(entry)) <= high:
                 problems.append(
                     Problem(
                         f"{name} has other intensities: their mean lies at {mean:.0%} of their range, in training at "
@@ -123,6 +123,11 @@ def relative_mean(entry: Entry) -> float:
     statistics = entry.statistics
     extent = statistics.maximum - statistics.minimum
     return (statistics.mean - statistics.minimum) / extent if extent else 0.0
+
+
+def _odds(share: float) -> float:
+    """Give the odds of a share, which leave as much room near 1 as near 0."""
+    return share / (1 - share) if share < 1 else float("inf")
 
 
 def _tupled(value: Any) -> Any:  # noqa: ANN401  (JSON holds anything)

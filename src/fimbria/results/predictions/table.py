@@ -58,7 +58,7 @@ class PredictionTable:
         first = [*IMAGE, self.part_id, "true_label", "predicted_label", *(n for n in numbers if n != "loss"), "loss"]
         order = [name for name in first if name in frame] + [name for name in frame if name not in first]
         object.__setattr__(self, "frame", frame[order])
-        if complaint := next(self._complaints(), None):
+        if complaint := next(_complaints(self), None):
             msg = f"{where} {complaint}"
             raise TableError(msg)
 
@@ -111,11 +111,11 @@ class PredictionTable:
 
     def people(self) -> NDArray[np.int64]:
         """Give each row the number of its participant, from 0 in the order of the ids: shape ``(rows,)``."""
-        return self._numbered(PERSON)
+        return _numbered(self, PERSON)
 
     def images(self) -> NDArray[np.int64]:
         """Give each row the number of its image, from 0 in the order of the ids: shape ``(rows,)``."""
-        return self._numbered(IMAGE)
+        return _numbered(self, IMAGE)
 
     def probabilities(self) -> NDArray[np.float64]:
         """Give the probability of each class: shape ``(rows, classes)``, float64."""
@@ -125,11 +125,11 @@ class PredictionTable:
         """Give the position of the true label among the classes, -1 where it is not known: shape ``(rows,)``."""
         if "true_label" not in self.frame:
             return np.full(len(self.frame), -1, dtype=np.int64)
-        return self._codes("true_label")
+        return _codes(self, "true_label")
 
     def predicted(self) -> NDArray[np.int64]:
         """Give the position of the predicted label among the classes: shape ``(rows,)``."""
-        return self._codes("predicted_label")
+        return _codes(self, "predicted_label")
 
     def losses(self) -> NDArray[np.float64]:
         """Give the ``loss`` column where it is there and complete, else the log loss: shape ``(rows,)``."""
@@ -140,59 +140,6 @@ class PredictionTable:
     def sorted(self) -> PredictionTable:
         """Put the rows in canonical order: by dataset, participant, session, part."""
         return PredictionTable(self.frame.sort_values([*IMAGE, self.part_id], kind="stable"), self.part)
-
-    def where_labelled(self) -> PredictionTable:
-        """Keep the rows whose true label is known.
-
-        Raises
-        ------
-        TableError
-            When there is none.
-        """
-        return PredictionTable(self.frame[self.truth() >= 0], self.part)
-
-    def _codes(self, column: str) -> NDArray[np.int64]:
-        return pd.Index(self.classes).get_indexer(pd.Index(self.frame[column])).astype(np.int64)
-
-    def _numbered(self, columns: tuple[str, ...]) -> NDArray[np.int64]:
-        return np.asarray(self.frame.groupby(list(columns), sort=True).ngroup(), dtype=np.int64)
-
-    def _complaints(self) -> Iterator[str]:
-        """Say what is wrong, one sentence at a time; each check may lean on those before it."""
-        frame = self.frame
-        if frame.empty:
-            yield "has no rows."
-        for column in ("participant_id", "session_id", "predicted_label"):
-            if missing := int(frame[column].isna().sum()):
-                yield f"has {missing} of {len(frame)} rows without {column}."
-        if not pd.api.types.is_integer_dtype(frame[self.part_id]):
-            yield f"has a column {self.part_id!r} that does not hold whole numbers."
-        keys = [*IMAGE, self.part_id]
-        if (twice := frame.duplicated(keys)).any():
-            yield f"has {self._first(twice)} more than once ({int(twice.sum())} rows too many)."
-        yield from self._complaints_about_classes()
-
-    def _complaints_about_classes(self) -> Iterator[str]:
-        classes = self.classes
-        if len(classes) < 2:  # noqa: PLR2004  (to classify is to choose between at least two)
-            yield f"needs a column p_<class> for each of at least two classes; it has: {listing(list(self.frame), 12)}."
-        if unreadable := [name for name in classes if name in tables.MISSING]:
-            yield f"has a class called {unreadable[0]!r}, which a table takes for a missing value. Rename the class."
-        probabilities = self.probabilities()
-        if (bad := ~((probabilities >= 0) & (probabilities <= 1 + _TOLERANCE)).all(axis=1)).any():
-            yield f"has probabilities that are missing or outside 0 to 1, first for {self._first(bad)}."
-        if (bad := np.abs(probabilities.sum(axis=1) - 1) > _TOLERANCE).any():
-            yield f"has probabilities that do not sum to 1, first for {self._first(bad)}."
-        for column in ("true_label", "predicted_label"):
-            if column in self.frame:
-                unknown = self.frame[column].notna() & (self._codes(column) < 0)
-                if unknown.any():
-                    label = self.frame.loc[unknown, column].iloc[0]
-                    yield f"has {column} {label!r} for {self._first(unknown)}; the classes are {', '.join(classes)}."
-
-    def _first(self, rows: Any) -> str:  # noqa: ANN401  (a mask, of pandas or NumPy)
-        row = self.frame[np.asarray(rows)].iloc[0]
-        return f"{row['participant_id']} {row['session_id']} {self.part} {row[self.part_id]}"
 
 
 def log_loss(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -212,3 +159,51 @@ def log_loss(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> ND
     """
     of_truth = np.take_along_axis(probabilities, np.maximum(truth, 0)[:, None], axis=1)[:, 0]
     return np.where(truth >= 0, -np.log(np.clip(of_truth, SMALLEST, 1)), np.nan)
+
+
+def _codes(table: PredictionTable, column: str) -> NDArray[np.int64]:
+    return pd.Index(table.classes).get_indexer(pd.Index(table.frame[column])).astype(np.int64)
+
+
+def _numbered(table: PredictionTable, columns: tuple[str, ...]) -> NDArray[np.int64]:
+    return np.asarray(table.frame.groupby(list(columns), sort=True).ngroup(), dtype=np.int64)
+
+
+def _complaints(table: PredictionTable) -> Iterator[str]:
+    """Say what is wrong, one sentence at a time; each check may lean on those before it."""
+    frame = table.frame
+    if frame.empty:
+        yield "has no rows."
+    for column in ("participant_id", "session_id", "predicted_label"):
+        if missing := int(frame[column].isna().sum()):
+            yield f"has {missing} of {len(frame)} rows without {column}."
+    if not pd.api.types.is_integer_dtype(frame[table.part_id]):
+        yield f"has a column {table.part_id!r} that does not hold whole numbers."
+    keys = [*IMAGE, table.part_id]
+    if (twice := frame.duplicated(keys)).any():
+        yield f"has {_first(table, twice)} more than once ({int(twice.sum())} rows too many)."
+    yield from _complaints_about_classes(table)
+
+
+def _complaints_about_classes(table: PredictionTable) -> Iterator[str]:
+    classes = table.classes
+    if len(classes) < 2:  # noqa: PLR2004  (to classify is to choose between at least two)
+        yield f"needs a column p_<class> for each of at least two classes; it has: {listing(list(table.frame), 12)}."
+    if unreadable := [name for name in classes if name in tables.MISSING]:
+        yield f"has a class called {unreadable[0]!r}, which a table takes for a missing value. Rename the class."
+    probabilities = table.probabilities()
+    if (bad := ~((probabilities >= 0) & (probabilities <= 1 + _TOLERANCE)).all(axis=1)).any():
+        yield f"has probabilities that are missing or outside 0 to 1, first for {_first(table, bad)}."
+    if (bad := np.abs(probabilities.sum(axis=1) - 1) > _TOLERANCE).any():
+        yield f"has probabilities that do not sum to 1, first for {_first(table, bad)}."
+    for column in ("true_label", "predicted_label"):
+        if column in table.frame:
+            unknown = table.frame[column].notna() & (_codes(table, column) < 0)
+            if unknown.any():
+                label = table.frame.loc[unknown, column].iloc[0]
+                yield f"has {column} {label!r} for {_first(table, unknown)}; the classes are {', '.join(classes)}."
+
+
+def _first(table: PredictionTable, rows: Any) -> str:  # noqa: ANN401  (a mask, of pandas or NumPy)
+    row = table.frame[np.asarray(rows)].iloc[0]
+    return f"{row['participant_id']} {row['session_id']} {table.part} {row[table.part_id]}"

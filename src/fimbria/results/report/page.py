@@ -14,6 +14,7 @@ from fimbria import tables
 from fimbria.errors import ComponentError, InputError
 from fimbria.experiment.files import as_toml
 from fimbria.results.evaluation.metric import metric as metric_registry
+from fimbria.results.maps.integrity import damage
 from fimbria.results.report import figures, people, scored, summary
 from fimbria.results.report.embedding import png_data_uri, svg
 from fimbria.results.report.wording import UNDEFINED, anonymous, counted, with_interval
@@ -72,7 +73,7 @@ def html_of(maps: Maps, slices: Mapping[str, tuple[NDArray[Any], NDArray[Any], N
         "images": list(_images(slices)),
         "images_left_out": max(len(slices or ()) - _MOST_IMAGES, 0),
         "run": _run(maps, notes),
-        "damage": [(_placeless(maps, p.what), _placeless(maps, p.remedy)) for p in maps.damage()],
+        "damage": [(_placeless(maps, p.what), _placeless(maps, p.remedy)) for p in damage(maps.paths)],
         "notes": [_placeless(maps, note) for note in [*notes, *flow.notes]],
         "version": metadata.version("fimbria"),
         "written_by": maps.record.get("fimbria", "an unknown version"),
@@ -204,7 +205,7 @@ def _curves(maps: Maps, notes: list[str]) -> Iterator[tuple[int, str, Markup]]:
     """Give number, facts and learning curves of each split."""
     for split in maps.splits:
         try:
-            log = maps.read_log(split)
+            log = maps.training(split).read_log()
         except InputError as error:
             notes.append(f"{error}")
             continue

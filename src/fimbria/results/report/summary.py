@@ -65,7 +65,7 @@ def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
 
 def unfinished(maps: Maps) -> str:
     """Say which splits are not trained to their end; nothing where all are."""
-    left = [f"{split}" for split in maps.splits if not maps.is_finished(split)]
+    left = [f"{split}" for split in maps.splits if not maps.training(split).is_finished()]
     if not left:
         return ""
     which = f"Split {left[0]} is" if len(left) == 1 else f"Splits {joined(left)} are"

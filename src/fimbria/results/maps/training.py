@@ -1,0 +1,111 @@
+"""What a MAPS keeps of the training of one split: its log, its state while it goes on, and the weights that were chosen."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from fimbria import tables
+from fimbria.atomic import replacing, write_json
+from fimbria.errors import MapsError, did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from fimbria.results.maps.paths import Paths
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training of one split, on disk.
+
+    Attributes
+    ----------
+    paths
+        The places of the MAPS.
+    split
+        Number of the split.
+    """
+
+    paths: Paths
+    split: int
+
+    def log(self, row: Mapping[str, Any]) -> pd.DataFrame:
+        """Write the row of an epoch into the log, in the place of it and of all later ones; give the whole log."""
+        kept = self.read_log()
+        kept = kept[kept["epoch"] < row["epoch"]] if len(kept) else kept
+        log = pd.concat([kept, pd.DataFrame([row])], ignore_index=True) if len(kept) else pd.DataFrame([row])
+        tables.write(log, self.paths.logs(self.split) / "training.tsv")
+        return self.read_log()
+
+    def read_log(self) -> pd.DataFrame:
+        """Read the log of a split; empty if nothing was logged yet."""
+        path = self.paths.logs(self.split) / "training.tsv"
+        return tables.read(path, ["epoch"]) if path.is_file() else pd.DataFrame({"epoch": []})
+
+    def log_time(self, epoch: int, seconds: float, when: str) -> None:
+        """Write how long an epoch took; apart from the log, which is the same for the same experiment."""
+        path = self.paths.logs(self.split) / "times.tsv"
+        row = pd.DataFrame([{"epoch": epoch, "seconds": round(seconds, 3), "finished": when}])
+        tables.write(pd.concat([tables.read(path), row]) if path.is_file() else row, path)
+
+    def keep_checkpoint(self, save: Callable[[Path], None]) -> None:
+        """Keep the state of a training, written by `save`."""
+        with replacing(self.paths.checkpoint(self.split)) as path:
+            save(path)
+
+    def checkpoint(self) -> Path | None:
+        """Give the state of a training that goes on, if there is one."""
+        path = self.paths.checkpoint(self.split)
+        return path if path.is_file() else None
+
+    def keep_weights(self, metric: str, save: Callable[[Path], None], about: Mapping[str, Any]) -> None:
+        """Keep the weights that a metric chose, written by `save`, and what they are."""
+        folder = self.paths.best(self.split, metric)
+        with replacing(folder / "model.safetensors") as path:
+            save(path)
+        write_json(folder / "model.json", dict(about))
+
+    def weights(self, metric: str) -> Path:
+        """Give the file of the weights that a metric chose.
+
+        Raises
+        ------
+        MapsError
+            When there is none.
+        """
+        path = self.paths.best(self.split, metric) / "model.safetensors"
+        if not path.is_file():
+            kept = sorted(p.name.removeprefix("best-") for p in self.paths.split(self.split).glob("best-*"))
+            hint = did_you_mean(metric, kept) if kept else f"go on with `fimbria resume {self.paths.root}`"
+            msg = f"{self.paths.root} has no weights chosen by {metric!r} in split-{self.split}: {hint}."
+            raise MapsError(msg)
+        return path
+
+    def keep_contract(self, metric: str, contract: Mapping[str, Any]) -> None:
+        """Keep what an image must be for these weights to mean anything."""
+        write_json(self.paths.best(self.split, metric) / "contract.json", dict(contract))
+
+    def contract(self, metric: str) -> dict[str, Any]:
+        """Read what an image must be for these weights."""
+        path = self.paths.best(self.split, metric) / "contract.json"
+        try:
+            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, json.JSONDecodeError) as error:
+            msg = f"{path} is missing or broken: without it nobody knows what these weights expect. `fimbria resume {self.paths.root}` writes it again."
+            raise MapsError(msg) from error
+        return content
+
+    def finish(self, about: Mapping[str, Any]) -> None:
+        """Mark a split as done and drop the state of its training."""
+        write_json(self.paths.finished(self.split), dict(about))
+        shutil.rmtree(self.paths.checkpoint(self.split).parent, ignore_errors=True)
+
+    def is_finished(self) -> bool:
+        """Tell whether a split is trained and scored."""
+        return self.paths.finished(self.split).is_file()
