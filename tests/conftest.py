@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, settings
 
+import fimbria
+import walk
 from fimbria import tables
 from fimbria.data.images import nifti
 from fimbria.geometry import Grid
@@ -80,3 +82,18 @@ def tiny_caps(tmp_path_factory):
     columns = ["participant_id", "session_id", "diagnosis", "age", "sex"]
     tables.write(pd.DataFrame(rows, columns=columns), root / "data.tsv")
     return root
+
+
+@pytest.fixture(scope="session")
+def begun(tiny_caps, tmp_path_factory):
+    """A study with splits and an experiment, not trained; read-only."""
+    return walk.begun(tiny_caps, tmp_path_factory.mktemp("begun"))
+
+
+@pytest.fixture(scope="session")
+def trained(begun, tmp_path_factory):
+    """The same, trained and its held-out people predicted; read-only."""
+    study = begun.copy(tmp_path_factory.mktemp("trained"))
+    fimbria.train(study.experiment, study.maps)
+    fimbria.predict(study.maps, study.test, group="test")
+    return study
