@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fimbria.workflows.catalogue import component, components
     from fimbria.workflows.cohorts import cohort_from_bids, cohort_from_caps, kfold_cohort, split_cohort
     from fimbria.workflows.demo import demo
-    from fimbria.workflows.doctor import doctor
+    from fimbria.workflows.doctor import doctor, examine
     from fimbria.workflows.extract import extract
     from fimbria.workflows.generate import generate_atrophy
     from fimbria.workflows.predict import predict
@@ -39,6 +39,7 @@ _HOMES = {
     "components": "workflows.catalogue",
     "demo": "workflows.demo",
     "doctor": "workflows.doctor",
+    "examine": "workflows.doctor",
     "extract": "workflows.extract",
     "generate_atrophy": "workflows.generate",
     "kfold_cohort": "workflows.cohorts",
@@ -63,6 +64,7 @@ __all__ = [
     "components",
     "demo",
     "doctor",
+    "examine",
     "extract",
     "generate_atrophy",
     "kfold_cohort",
