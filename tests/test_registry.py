@@ -23,7 +23,7 @@ def sound():
     """A registry with one factory and one class."""
     sound = Registry("sound")
 
-    @sound("bell", rooms=("tower", "hall"))
+    @sound("bell")
     def bell(tower: int, size: PositiveInt, pitch: Share = 0.5, metal: Literal["bronze", "iron"] = "bronze"):
         """Ring.
 
@@ -74,10 +74,9 @@ def test_the_decorator_gives_the_factory_back(sound):
     assert sound("gong")(gong) is gong
 
 
-def test_keeps_summary_traits_and_origin(sound):
+def test_keeps_summary_and_origin(sound):
     bell = sound.find("bell")
     assert bell.summary == "Ring."
-    assert bell.traits["rooms"] == ("tower", "hall")
     assert bell.origin == {"name": "bell", "provider": "fimbria", "version": metadata.version("fimbria")}
 
 

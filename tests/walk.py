@@ -72,6 +72,6 @@ def write_experiment(study):
         "task": {"label": "diagnosis", "positive": "AD"},
         "network": {"name": "conv4-fc3", "dropout": 0.3},
         "optimization": {"epochs": 2, "batch_size": 2, "optimizer": {"name": "adam", "learning_rate": 1e-3}},
-        "compute": {"workers": 0},
+        "compute": {"workers": 0, "threads": 1},
     }
     files.write(Experiment.of(described), study.toml)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -58,6 +59,34 @@ def replacing(path: Path) -> Iterator[Path]:
         except BaseException:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder`; what was put there takes its place at the end, in one step.
+
+    Parameters
+    ----------
+    folder
+        Does not exist yet, or is empty.
+
+    Raises
+    ------
+    StorageError
+        When there is no room or no permission.
+    """
+    with storing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:80]}.", suffix=".part"))
+        try:
+            temporary.chmod(0o777 & ~_umask())
+            yield temporary
+            if folder.is_dir():
+                folder.rmdir()
+            temporary.replace(folder)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
             raise
 
 

@@ -7,15 +7,14 @@ are checked against it before anything expensive happens. There is no second cla
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
 import re
 import sys
 import typing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from types import MappingProxyType
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -23,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 from fimbria.errors import ComponentError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 T = TypeVar("T")
 _OWN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
@@ -41,8 +40,6 @@ class Registered(Generic[T]):
         The callable that makes it; its signature is its schema.
     provider, version
         The package it comes from; for a study's own file its path and the SHA-256 of its content.
-    traits
-        What it says of itself (for example the dimensions a network takes).
     """
 
     kind: str
@@ -50,7 +47,6 @@ class Registered(Generic[T]):
     factory: Callable[..., T]
     provider: str
     version: str
-    traits: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -136,13 +132,11 @@ class Registry(Generic[T]):
         self.kind = kind
         self._ours: dict[str, Registered[T]] = {}
 
-    def __call__(self, name: str, **traits: object) -> Callable[[Callable[..., T]], Callable[..., T]]:
+    def __call__(self, name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
         """Register the decorated factory under `name`."""
 
         def register(factory: Callable[..., T]) -> Callable[..., T]:
-            self._ours[name] = Registered(
-                self.kind, name, factory, "fimbria", metadata.version("fimbria"), MappingProxyType(traits)
-            )
+            self._ours[name] = Registered(self.kind, name, factory, "fimbria", metadata.version("fimbria"))
             return factory
 
         return register
@@ -151,18 +145,20 @@ class Registry(Generic[T]):
         """Give every known name, ours and the plug-ins', sorted."""
         return sorted({*self._ours, *self._plug_ins()})
 
-    def find(self, name: str) -> Registered[T]:
+    def find(self, name: str, trusted: Collection[str] | None = None) -> Registered[T]:
         """Resolve a name.
 
         Parameters
         ----------
         name
             One of ours, an installed plug-in's, or ``path/to/file.py:name``.
+        trusted
+            SHA-256 of the files that may be run; None where the user typed the name and so trusts it.
 
         Raises
         ------
         ComponentError
-            When there is none; with the nearest name.
+            When there is none; with the nearest name. When it is a file that is not trusted, before it is run.
         """
         if name in self._ours:
             return self._ours[name]
@@ -176,7 +172,7 @@ class Registry(Generic[T]):
                 raise ComponentError(msg) from error
             return Registered(self.kind, name, factory, package, version)
         if match := _OWN_FILE.fullmatch(name):
-            return self._from_file(Path(match["file"]), match["name"])
+            return self._from_file(Path(match["file"]), match["name"], trusted)
         msg = f"no {self.kind} is called {name!r}: {did_you_mean(name, self.names())}."
         raise ComponentError(msg)
 
@@ -187,21 +183,22 @@ class Registry(Generic[T]):
     def _plug_ins(self) -> dict[str, metadata.EntryPoint]:
         return {point.name: point for point in metadata.entry_points(group=f"fimbria.{self.kind}")}
 
-    def _from_file(self, file: Path, name: str) -> Registered[T]:
+    def _from_file(self, file: Path, name: str, trusted: Collection[str] | None) -> Registered[T]:
         if not file.is_file():
             msg = f"{self.kind} {file}:{name}: there is no file {file}."
             raise ComponentError(msg)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        code = file.read_bytes()
+        digest = hashlib.sha256(code).hexdigest()
+        if trusted is not None and digest not in trusted:
+            msg = f"{self.kind} {name!r} is code in {file}. Read it; if you trust it: --trust-code {digest}"
+            raise ComponentError(msg)
         module_name = f"fimbria_study_{digest[:16]}"
         if module_name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(module_name, file)
-            if spec is None or spec.loader is None:
-                msg = f"{file} cannot be loaded as a Python file."
-                raise ComponentError(msg)
-            module = importlib.util.module_from_spec(spec)
+            module = ModuleType(module_name)
+            module.__file__ = str(file)
             sys.modules[module_name] = module
             try:
-                spec.loader.exec_module(module)
+                exec(compile(code, file, "exec"), vars(module))  # noqa: S102  (the very bytes whose hash was checked)
             except Exception as error:
                 del sys.modules[module_name]
                 msg = f"{file} cannot be run: {type(error).__name__}: {error}"

@@ -1,6 +1,8 @@
 """Extraction ahead of training: decoded once, described in ClinicaDL's words."""
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
@@ -12,8 +14,8 @@ from fimbria.workflows.extract import extract
 
 
 @pytest.fixture
-def caps(begun, tmp_path):
-    return begun.copy(tmp_path).caps
+def caps(tiny_caps, tmp_path):
+    return Path(shutil.copytree(tiny_caps, tmp_path / "caps"))
 
 
 def test_every_image_is_decoded_once_for_all_modes(caps, monkeypatch):

@@ -1,5 +1,7 @@
 """Prediction: nobody who was seen, no image that breaks the contract, no weights that are damaged, no code unasked."""
 
+import contextlib
+import hashlib
 import json
 
 import numpy as np
@@ -14,7 +16,8 @@ from fimbria.geometry import Grid
 from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
 from fimbria.workflows.predict import predict
-from fimbria.workflows.train import train
+from fimbria.workflows.report import report
+from fimbria.workflows.train import resume, train
 
 
 def test_scores_a_group_that_was_never_seen(trained):
@@ -108,7 +111,13 @@ def test_refuses_weights_that_are_damaged(trained, tmp_path):
     weights = {name: np.array(value) for name, value in load_file(path).items()}
     weights["fc.6.bias"] += 1
     save_file(weights, path)
+    with pytest.raises(MapsError, match="was changed or damaged"):
+        predict(study.maps, study.test, group="again")
+    (study.maps / "checksums.sha256").unlink()
     with pytest.raises(MapsError, match="golden input"):
+        predict(study.maps, study.test, group="again")
+    path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(MapsError, match="cannot be used"):
         predict(study.maps, study.test, group="again")
 
 
@@ -127,8 +136,11 @@ def test_code_of_a_study_runs_only_when_it_is_trusted_by_name(begun, tmp_path):
     done = predict(study.maps, study.test, group="again", trust_code=[digest])
     assert done.table.participants == 2
     code.write_text(code.read_text() + "# another\n")
-    with pytest.raises(InputError, match="not the file"):
+    with pytest.raises(InputError, match="is code in"):
         predict(study.maps, study.test, group="third", trust_code=[digest])
+    changed = hashlib.sha256(code.read_bytes()).hexdigest()
+    with pytest.raises(MapsError, match="is not the file that this MAPS was made with"):
+        predict(study.maps, study.test, group="third", trust_code=[changed])
 
 
 def test_refuses_a_maps_of_a_training_that_is_not_finished(trained, tmp_path):
@@ -145,3 +157,85 @@ def test_keeps_the_list_of_the_group(trained):
     assert list(group.frame["participant_id"]) == list(expected["participant_id"])
     about = json.loads((trained.maps / "groups" / "test" / "maps.json").read_text())
     assert about["splits"] == [0, 1]
+
+
+EVIL = "from pathlib import Path\nPath({!r}).write_text('ran')\ndef net(*a, **k): ...\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda record, evil: record["experiment"].update(network={"name": evil}),
+        lambda record, evil: record["experiment"]["task"].update(selection_metrics=["loss", evil]),
+        lambda record, evil: record["experiment"]["data"].update(pipeline={"name": evil}),
+        lambda record, evil: record["experiment"]["data"].update(extraction={"name": evil}),
+        lambda record, evil: record["experiment"]["task"].update(name=evil),
+    ],
+)
+def test_a_maps_of_a_stranger_never_runs_code(trained, tmp_path, change):
+    study = trained.copy(tmp_path / "study")
+    (study.maps / "evil.py").write_text(EVIL.format(str(tmp_path / "ran")))
+    record = json.loads((study.maps / "maps.json").read_text())
+    change(record, f"{study.maps / 'evil.py'}:net")
+    (study.maps / "maps.json").write_text(json.dumps(record))
+    for act in (lambda: predict(study.maps, study.test, group="again"), lambda: resume(study.maps)):
+        (study.maps / "checksums.sha256").unlink(missing_ok=True)
+        with pytest.raises(InputError):
+            act()
+    with contextlib.suppress(InputError):
+        report(study.maps)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_table_of_a_stranger_never_runs_code(trained, tmp_path):
+    study = trained.copy(tmp_path / "study")
+    (study.maps / "evil.py").write_text(EVIL.format(str(tmp_path / "ran")))
+    path = Maps(study.maps).paths.metrics(None, "loss", "test", "image")
+    path.write_text(path.read_text().replace("accuracy", f"{study.maps / 'evil.py'}:net", 1))
+    report(study.maps)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_refuses_seen_images_under_other_names(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    seen = tables.read(study.folds / "split-0" / "train.tsv")["participant_id"][0]
+    new = tables.read(study.test).iloc[[0]]
+    study.image(new["participant_id"][0]).write_bytes(study.image(seen).read_bytes())
+    tables.write(new, tmp_path / "new.tsv")
+    with pytest.raises(LeakError, match=f"seen as {seen}"):
+        predict(study.maps, tmp_path / "new.tsv", group="again", caps=study.caps)
+
+
+def test_what_a_broken_prediction_left_is_never_taken_for_a_result(trained, tmp_path, monkeypatch):
+    study = trained.copy(tmp_path)
+
+    def cut(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Maps, "keep_group", cut)
+        with pytest.raises(KeyboardInterrupt):
+            predict(study.maps, study.test, group="again")
+    assert "Group “again”" not in report(study.maps).read_text()
+    unlabelled = tables.read(study.test).drop(columns="diagnosis").iloc[[0]]
+    tables.write(unlabelled, tmp_path / "one.tsv")
+    assert predict(study.maps, tmp_path / "one.tsv", group="again", splits=[0]).metrics is None
+    assert Maps(study.maps).metrics(1, "loss", "again", "image") is None
+
+
+def test_a_prediction_does_not_bless_what_was_damaged(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    (study.maps / "split-0" / "training_logs" / "training.tsv").write_text("epoch\n")
+    predict(study.maps, study.test, group="again")
+    maps = Maps(study.maps)
+    assert [problem.what for problem in damage(maps.paths)] == [
+        "split-0/training_logs/training.tsv was changed or damaged"
+    ]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", "{", '{"pipeline": 3}', "\x00"])
+def test_a_contract_that_is_none_is_a_sentence(trained, tmp_path, content):
+    study = trained.copy(tmp_path)
+    (study.maps / "split-0" / "best-loss" / "contract.json").write_text(content)
+    with pytest.raises(MapsError):
+        predict(study.maps, study.test, group="again")

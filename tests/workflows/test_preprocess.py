@@ -49,7 +49,7 @@ def test_goes_on_where_it_was_and_keeps_how_each_scan_lies(tiny_bids, tmp_path, 
     first = preprocess_t1_linear(tiny_bids, tmp_path)
     assert len(first.alignments) == len(aligned) == 6
     assert [session.participant_id for session, a in first.alignments.items() if a.alarms] == ["sub-03"]
-    next((tmp_path / "subjects" / "sub-02").rglob("*.mat")).unlink()
+    next((tmp_path / "subjects" / "sub-02").rglob("*_alignment.json")).unlink()
     second = preprocess_t1_linear(tiny_bids, tmp_path)
     assert (len(second.alignments), second.skipped) == (1, 5)
     table = tables.read(tmp_path / "t1-linear.tsv")

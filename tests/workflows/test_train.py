@@ -10,6 +10,7 @@ import time
 import pytest
 from safetensors.numpy import load_file
 
+from fimbria import tables
 from fimbria.errors import LeakError, MapsError, ProblemsError
 from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
@@ -25,6 +26,11 @@ def kept_bytes(maps):
     return {
         path.relative_to(maps).as_posix(): path.read_bytes() for path in maps.rglob("*") if path.name.endswith(KEPT)
     }
+
+
+def trained_bytes(study):
+    """Give what the training kept; the group that was predicted later is left out."""
+    return {name: content for name, content in kept_bytes(study.maps).items() if "test" not in name}
 
 
 class Breaking(Quiet):
@@ -62,15 +68,12 @@ def test_keeps_what_a_results_folder_promises(trained):
 
 def test_the_same_experiment_gives_the_same_bytes(trained, begun, tmp_path):
     train(begun.experiment, tmp_path / "again")
-    again, first = kept_bytes(tmp_path / "again"), kept_bytes(trained.maps)
-    assert {name: content for name, content in first.items() if "test" not in name} == again
+    assert kept_bytes(tmp_path / "again") == trained_bytes(trained)
 
 
 def test_the_number_of_workers_changes_nothing(trained, begun, tmp_path):
     train(begun.experiment.changed({"compute": {"workers": 2}}), tmp_path / "maps")
-    of_two = kept_bytes(tmp_path / "maps")
-    of_none = kept_bytes(trained.maps)
-    assert {name: of_none[name] for name in of_two} == of_two
+    assert kept_bytes(tmp_path / "maps") == trained_bytes(trained)
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 4, 7])
@@ -79,9 +82,7 @@ def test_broken_anywhere_and_resumed_is_the_unbroken_run(trained, begun, tmp_pat
     with pytest.raises(PowerCutError):
         train(experiment, tmp_path / "maps", show=Breaking(after))
     resume(tmp_path / "maps")
-    of_broken = kept_bytes(tmp_path / "maps")
-    of_whole = kept_bytes(trained.maps)
-    assert {name: of_whole[name] for name in of_broken} == of_broken
+    assert kept_bytes(tmp_path / "maps") == trained_bytes(trained)
 
 
 def cut(*_):
@@ -95,8 +96,7 @@ def test_broken_between_log_and_weights_is_repaired_by_doing_the_epoch_again(tra
             train(begun.experiment, tmp_path / "maps")
     assert len(Maps(tmp_path / "maps").training(0).read_log()) == 1
     resume(tmp_path / "maps")
-    of_whole = kept_bytes(trained.maps)
-    assert all(of_whole[name] == content for name, content in kept_bytes(tmp_path / "maps").items())
+    assert kept_bytes(tmp_path / "maps") == trained_bytes(trained)
 
 
 def test_killed_and_resumed_is_the_unbroken_run(trained, begun, tmp_path):
@@ -111,8 +111,7 @@ def test_killed_and_resumed_is_the_unbroken_run(trained, begun, tmp_path):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     resume(tmp_path / "maps")
-    of_whole = kept_bytes(trained.maps)
-    assert all(of_whole[name] == content for name, content in kept_bytes(tmp_path / "maps").items())
+    assert kept_bytes(tmp_path / "maps") == trained_bytes(trained)
 
 
 def test_resuming_what_is_finished_changes_nothing(trained):
@@ -176,7 +175,8 @@ def test_parts_are_voted_into_images(begun, tmp_path, extraction, shape):
 
 def test_people_without_image_are_left_out_where_that_is_allowed(begun, tmp_path):
     study = begun.copy(tmp_path)
-    gone = next(p.name for p in sorted((study.caps / "subjects").iterdir()) if p.name not in study.test.read_text())
+    people = tables.read(study.root / "labels" / "train.tsv")["participant_id"]
+    gone = people[people.duplicated()].iloc[0]  # somebody with another visit, who stays
     study.image(gone).unlink()
     maps = train(study.experiment.changed({"data": {"allow_missing": True}}), study.maps)
     left = json.loads(maps.paths.flow.read_text())["without_image"]
@@ -227,3 +227,54 @@ def test_says_every_image_that_cannot_be_used_at_once(begun, tmp_path):
     assert f"no t1-linear image for {used[0]}" in text
     assert "is an empty file" in text
     assert "2 files for the t1-linear image" in text
+
+
+def test_the_same_image_under_two_names_on_two_sides_is_refused(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    sides = (tables.read(study.folds / "split-0" / f"{side}.tsv") for side in ("train", "validation"))
+    one, other = (side["participant_id"][0] for side in sides)
+    study.image(other).write_bytes(study.image(one).read_bytes())
+    with pytest.raises(LeakError, match=f"{one} ses-M000 and {other} ses-M000"):
+        plan(study.experiment)
+
+
+def test_two_data_sets_need_two_places_for_their_images(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    (study.folds / "kfold.json").unlink()
+    for split in ("split-0", "split-1"):
+        train_list = tables.read(study.folds / split / "train.tsv")
+        tables.write(train_list.assign(dataset="A"), study.folds / split / "train.tsv")
+        tables.write(train_list.assign(dataset="B"), study.folds / split / "validation.tsv")
+    with pytest.raises(ProblemsError, match="are one file"):
+        plan(study.experiment)
+
+
+def test_whoever_began_must_go_on_also_where_missing_images_are_allowed(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    with pytest.raises(PowerCutError):
+        train(study.experiment.changed({"data": {"allow_missing": True}}), study.maps, show=Breaking(3))
+    who = Maps(study.maps).group("train", 0).sessions[0].participant_id
+    study.image(who).unlink()
+    with pytest.raises(ProblemsError, match=f"no t1-linear image for {who}"):
+        resume(study.maps)
+
+
+def test_a_class_that_loses_its_images_is_missed_before_training(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    for number in range(1, 9, 2):  # those with AD
+        for path in (study.caps / "subjects" / f"sub-{number:02d}").rglob("*_T1w.nii.gz"):
+            path.unlink()
+    with pytest.raises(ProblemsError, match="one value only"):
+        train(study.experiment.changed({"data": {"allow_missing": True}}), study.maps)
+    assert not study.maps.exists()
+
+
+def test_a_maps_that_cannot_be_begun_whole_is_not_begun(begun, tmp_path, monkeypatch):
+    monkeypatch.setattr(Maps, "keep_group", cut)
+    with pytest.raises(PowerCutError):
+        train(begun.experiment, tmp_path / "maps")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_threads_that_are_recorded_are_those_that_are_used(trained):
+    assert Maps(trained.maps).record["environment"]["threads"] == 1

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
@@ -54,12 +55,25 @@ def run(words: Sequence[str]) -> int:
         err.print(str(error), style="red", markup=False)
         return 2
     except KeyboardInterrupt:
-        err.print(f"\nStopped. What is done is kept. To go on: {training.going_on(words)}", markup=False)
+        err.print(
+            f"\nStopped. What is done is kept. To go on: {training.going_on(words, _maps_of(words))}", markup=False
+        )
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return result if isinstance(result, int) else 0
+
+
+def _maps_of(words: Sequence[str]) -> Path | None:
+    """Give the MAPS that a command was to train."""
+    if words[:1] == ["demo"]:
+        return Path(next((word for word in words[1:] if not word.startswith("-")), "fimbria-demo")) / "maps"
+    try:
+        _, bound, _ = app.parse_args(words, exit_on_error=False, print_error=False)
+    except CycloptsError:
+        return None
+    return bound.arguments.get("maps") if words[:1] == ["train"] else None
 
 
 def _commands(words: Sequence[str]) -> list[str]:

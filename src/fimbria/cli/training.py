@@ -62,7 +62,7 @@ def train(
         planned = workflow.plan(described, maps, show=screen)
         images = planned.parts.images
         say(f"Ready: {len(images.entries)} images, {len(images.locations)} parts each, {len(planned.splits)} splits.")
-        say(f"To train: fimbria train {experiment} {maps}")
+        say(f"To train: fimbria train {shlex.join([str(experiment), str(maps), *options])}")
         return
     trained = workflow.train(described, maps, show=screen)
     _show_validation(trained.root)
@@ -173,11 +173,18 @@ def print_experiment_options() -> None:
     out.print("What there is, and its options: fimbria list networks; fimbria list networks conv5-fc3.")
 
 
-def going_on(words: Sequence[str]) -> str:
-    """Say what to type to go on after an interrupt."""
-    if words[:1] == ["train"] and "--dry-run" not in words:
-        maps = next((word for word in words[2:] if not word.startswith("-")), "MAPS")
-        return f"fimbria resume {shlex.quote(maps)}"
+def going_on(words: Sequence[str], maps: Path | None) -> str:
+    """Say what to type to go on after an interrupt.
+
+    Parameters
+    ----------
+    words
+        What was typed.
+    maps
+        The MAPS that was being trained, if any.
+    """
+    if maps and (maps / "maps.json").is_file():
+        return f"fimbria resume {shlex.quote(str(maps))}"
     return "fimbria " + shlex.join(words)
 
 

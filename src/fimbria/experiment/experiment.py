@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from fimbria.errors import Problem, ProblemsError, did_you_mean
+from fimbria.registry import is_own_file
 
 Sessions = Literal["all", "baseline"]
 
@@ -140,8 +141,19 @@ class Compute(Section):
     workers: NonNegativeInt = Field(2, description="Processes that read and decode images; 0 uses this one.")
     threads: NonNegativeInt = Field(0, description="Threads of this process; 0 lets PyTorch choose.")
     seed: NonNegativeInt = Field(0, description="Everything random follows from it.")
-    deterministic: bool = Field(True, description="Only operations that give the same bytes each time.")
+    deterministic: bool = Field(
+        True, description="Operations that give the same bytes each time, where there are such."
+    )
     checkpoint_minutes: PositiveFloat = Field(10.0, description="Longest work that a power cut can lose.")
+
+
+def _with_absolute_files(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the names of components that are a study's own files absolute."""
+    result = {name: _with_absolute_files(value) if isinstance(value, dict) else value for name, value in plain.items()}
+    if is_own_file(str(result.get("name", ""))):
+        file, _, name = str(result["name"]).rpartition(":")
+        result["name"] = f"{_absolute(Path(file))}:{name}"
+    return result
 
 
 def _absolute(path: Path) -> Path:
@@ -195,8 +207,8 @@ class Experiment(Section):
 
     def anchored(self) -> Self:
         """Give the same experiment with absolute paths, so that it means the same from any folder."""
-        paths = {"caps": _absolute(self.data.caps), "splits": _absolute(self.data.splits)}
-        return self.model_copy(update={"data": self.data.model_copy(update=paths)})
+        paths = {"data": {"caps": str(_absolute(self.data.caps)), "splits": str(_absolute(self.data.splits))}}
+        return self.of(merged(_with_absolute_files(self.plain()), paths))
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

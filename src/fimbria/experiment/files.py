@@ -111,7 +111,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         msg = f"there is no experiment file {path}. The documentation shows one to begin with."
         raise ExperimentError(msg) from error
-    except (UnicodeDecodeError, IsADirectoryError) as error:
+    except (UnicodeDecodeError, IsADirectoryError, NotADirectoryError) as error:
         msg = f"{path} is not a text file; an experiment in TOML or JSON was wanted."
         raise ExperimentError(msg) from error
     try:

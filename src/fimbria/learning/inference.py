@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import torch
 
+from fimbria.data.cohort.cohort import IDS
 from fimbria.results.predictions.table import PredictionTable
 
 if TYPE_CHECKING:
@@ -67,6 +68,6 @@ def answers(network: nn.Module, batches: Iterable[Batch], device: torch.device) 
 
 def tabulate(task: Task, whose: Sequence[Whose], outputs: Tensor, targets: Tensor | None, part: str) -> PredictionTable:
     """Put outputs into a table, in the order of participants, sessions and parts."""
-    ids = pd.DataFrame(list(whose), columns=["dataset", "participant_id", "session_id", f"{part}_id"])
+    ids = pd.DataFrame(list(whose), columns=[*IDS, f"{part}_id"])
     columns = pd.DataFrame(dict(task.read(outputs, targets)))
     return PredictionTable(pd.concat([ids, columns], axis=1), part).sorted()

@@ -9,7 +9,7 @@ import torch
 
 from fimbria.data.extraction import extraction
 from fimbria.data.images.pipelines import pipeline
-from fimbria.errors import InputError, did_you_mean
+from fimbria.errors import ComponentError, InputError, did_you_mean
 from fimbria.learning.networks import network, parameter_count
 from fimbria.learning.samples.normalization import normalization
 from fimbria.learning.tasks import task
@@ -51,8 +51,15 @@ def components(kind: str) -> list[dict[str, Any]]:
     InputError
         When there is no such kind.
     """
-    found = [_registry(kind).find(name) for name in _registry(kind).names()]
-    return [{"name": one.name, "provider": one.provider, "summary": one.summary} for one in found]
+    return [_row(_registry(kind), name) for name in _registry(kind).names()]
+
+
+def _row(registry: Registry[Any], name: str) -> dict[str, Any]:
+    try:
+        one = registry.find(name)
+    except ComponentError as error:  # a package that is broken does not hide the others
+        return {"name": name, "provider": "unknown", "summary": str(error)}
+    return {"name": one.name, "provider": one.provider, "summary": one.summary}
 
 
 def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, outputs: int = 2) -> dict[str, Any]:

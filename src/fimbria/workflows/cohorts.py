@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fimbria.atomic import building
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import Cohort
 from fimbria.data.cohort.splits import HoldOut, KFold, Split, write_manifest, write_split
@@ -86,16 +87,19 @@ def split_cohort(  # noqa: PLR0913  (the rule of the split)
         When the cohort cannot be split so.
     """
     table, folder = Path(table), Path(folder)
-    cohort = _ready(table, folder, stratify)
+    if name not in ("test", "validation"):
+        msg = f"--name {name}: the side that is held out is called test, or validation for a split to train on."
+        raise InputError(msg)
+    cohort = _ready(table, folder, stratify, seed)
     splitter = HoldOut(test, tuple(stratify), name)
     split = next(splitter.split(cohort, np.random.default_rng(seed)))
-    digests = write_split(split, folder)
     steps = flow.read(flow.beside(table))
     rule = {"rule": "hold-out", "n_test": test, "subset_name": name, "stratify": list(stratify), "seed": seed}
-    write_manifest(folder / "split.json", rule, steps, digests)
-    for side in (split.train, split.other):
-        step = replace(side.flow[0], rule=f"{side.name} of a split (seed {seed})")
-        flow.write([*steps, step], flow.beside(folder / f"{side.name}.tsv"))
+    with building(folder) as place:
+        write_manifest(place / "split.json", rule, steps, write_split(split, place))
+        for side in (split.train, split.other):
+            step = replace(side.flow[0], rule=f"{side.name} of a split (seed {seed})")
+            flow.write([*steps, step], flow.beside(place / f"{side.name}.tsv"))
     return split
 
 
@@ -123,14 +127,15 @@ def kfold_cohort(
         When the cohort cannot be dealt so.
     """
     table, folder = Path(table), Path(folder)
-    cohort = _ready(table, folder, stratify)
+    cohort = _ready(table, folder, stratify, seed)
     splits = list(KFold(folds, tuple(stratify)).split(cohort, np.random.default_rng(seed)))
-    digests: dict[str, str] = {}
-    for split in splits:
-        place = f"split-{split.index}"
-        digests |= {f"{place}/{name}": digest for name, digest in write_split(split, folder / place).items()}
     rule = {"rule": "k-fold", "n_splits": folds, "subset_name": "validation", "stratify": list(stratify), "seed": seed}
-    write_manifest(folder / "kfold.json", rule, flow.read(flow.beside(table)), digests)
+    steps, digests = flow.read(flow.beside(table)), dict[str, str]()
+    with building(folder) as place:
+        for split in splits:
+            name = f"split-{split.index}"
+            digests |= {f"{name}/{file}": digest for file, digest in write_split(split, place / name).items()}
+        write_manifest(place / "kfold.json", rule, steps, digests)
     return splits
 
 
@@ -140,8 +145,11 @@ def _written(cohort: Cohort, table: Path) -> Cohort:
     return cohort
 
 
-def _ready(table: Path, folder: Path, stratify: Sequence[str]) -> Cohort:
+def _ready(table: Path, folder: Path, stratify: Sequence[str], seed: int) -> Cohort:
     """Read a cohort, and refuse a folder that holds splits: a study has one, made once."""
+    if seed < 0:
+        msg = f"--seed {seed}: 0 or a positive whole number is wanted."
+        raise InputError(msg)
     cohort = Cohort.read(table, needed=stratify)
     if folder.is_dir() and any(folder.iterdir()):
         msg = f"{folder} holds something already; splits are never written over. Choose another folder."

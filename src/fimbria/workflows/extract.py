@@ -106,7 +106,8 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     complete = chosen.options(dict.fromkeys(GIVEN["extraction"]), dict(options or {}))
     made: Pipeline = pipeline.build(pipeline_name, {"cropped": False} if uncropped else {})
     source = source_of(data_set, made)
-    description = data_set / "tensor_extraction" / f"{name or _default_name(mode, complete, spacing)}.json"
+    place = data_set if made.layout == "caps" else default_root(data_set, made.layout)
+    description = place / "tensor_extraction" / f"{name or _default_name(mode, complete, spacing)}.json"
     content = _description(mode, made, complete, spacing, description.name, uncropped=uncropped)
     _refuse_other(description, content)
     lister = bids if made.layout == "bids" else caps
@@ -158,7 +159,7 @@ def _description(  # noqa: PLR0913  (what ClinicaDL's file holds)
         "prepare_dl": False,
         "extract_json": file_name,
         "file_type": {
-            "pattern": f"*space-{made.space}{'' if uncropped else '_desc-Crop'}_res-1x1x1_T1w.nii.gz",
+            "pattern": made.glob,
             "description": f"images of {made.name}",
             "needed_pipeline": made.name,
         },

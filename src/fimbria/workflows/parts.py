@@ -33,7 +33,7 @@ from fimbria.workflows.preflight import prepared
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     import torch
@@ -89,8 +89,15 @@ class Choices:
         return {**chosen, "task": self.task.origin}
 
 
-def resolve(experiment: Experiment) -> Choices:
+def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> Choices:
     """Find every component of an experiment and check its options; no image is read.
+
+    Parameters
+    ----------
+    experiment
+        Names the components.
+    trusted
+        SHA-256 of the study's own files that may be run; None for an experiment of the user's own.
 
     Raises
     ------
@@ -108,7 +115,7 @@ def resolve(experiment: Experiment) -> Choices:
     chosen: dict[str, Choice] = {}
     for kind, (registry, component) in wanted.items():
         try:
-            found = registry.find(component.name)
+            found = registry.find(component.name, trusted)
             given = dict.fromkeys(GIVEN.get(kind, ()))
             chosen[kind] = Choice(found, found.options(given, component.options))
         except ComponentError as error:
@@ -119,7 +126,7 @@ def resolve(experiment: Experiment) -> Choices:
         except InputError as error:
             problems.append(Problem(f"task.selection_metrics: {error}"))
     try:
-        learnt = task.find(experiment.task.name)
+        learnt = task.find(experiment.task.name, trusted)
     except ComponentError as error:
         problems.append(Problem(str(error)))
     refuse("the experiment", problems)

@@ -12,14 +12,15 @@ from fimbria.learning.inference import predict as predict_samples
 from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.devices import arithmetic, fabric_for
 from fimbria.results.maps.contract import Contract
-from fimbria.results.maps.integrity import seal
+from fimbria.results.maps.integrity import refuse_changed, seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
 from fimbria.results.predictions.ensemble import average, part_weights, vote
-from fimbria.workflows.parts import Choices, Parts, images, resolve
+from fimbria.workflows.fingerprints import refuse_seen_images
+from fimbria.workflows.parts import Parts, images
 from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
 from fimbria.workflows.show import Show, quiet
-from fimbria.workflows.trust import refuse_untrusted
+from fimbria.workflows.trust import kept_choices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,17 +98,19 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     experiment = (
         maps.experiment if caps is None else maps.experiment.changed({"data": {"caps": str(Path(caps).absolute())}})
     )
-    refuse_untrusted(maps, trust_code)
-    choices = resolve(experiment)
+    choices = kept_choices(maps, experiment, trust_code)
     people = Cohort.read(Path(cohort))
     _refuse_seen(maps, people)
     labelled = _labelled(people, maps)
     task = choices.task.build(maps.record["fitted"], {})
     parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
-    contracts = _kept_contracts(maps, parts, choices, used)
+    refuse_seen_images(maps, parts.images.entries)
+    contracts = _kept_contracts(maps, parts, used)
     if parts.images.left:
         people = people.keep([s in parts.images.entries for s in people.sessions], "has a usable image")
     with maps.locked(), arithmetic(experiment.compute):
+        _refuse_name(maps, group)  # once more: somebody may have taken it while the images were decoded
+        maps.drop_group(group)
         fabric = fabric_for(experiment.compute)
         results = {
             metric: _predict_with(parts, maps, metric, contracts, people, group, fabric, labelled, show)
@@ -120,7 +123,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
             "splits": used,
         }
         maps.keep_group(group, people, about=about)
-        seal(maps.paths)
+        if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
+            seal(maps.paths, group)
     metric = experiment.task.selection_metrics[0]
     chosen = used[0] if len(used) == 1 else None
     place = maps.paths.predictions(chosen, metric, group, "image").parent
@@ -144,6 +148,7 @@ def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
     voted = []
     used = [split for split, chosen_by in contracts if chosen_by == metric]
     for split in used:
+        refuse_changed(maps.paths, maps.training(split).weights(metric))
         network = trained_network(parts, maps, split, metric, fabric)
         refuse_damaged(contracts[split, metric], network, fabric.device, maps)
         loader = parts.loader(people, labelled=labelled)
@@ -203,18 +208,12 @@ def _labelled(people: Cohort, maps: Maps) -> bool:
     return True
 
 
-def _kept_contracts(
-    maps: Maps, parts: Parts, choices: Choices, splits: Sequence[int]
-) -> dict[tuple[int, str], Contract]:
+def _kept_contracts(maps: Maps, parts: Parts, splits: Sequence[int]) -> dict[tuple[int, str], Contract]:
     """Read the contracts of all weights that will be used, and check every image against them."""
     contracts, problems = {}, []
     for split in splits:
         for metric in parts.experiment.task.selection_metrics:
             contract = contracts[split, metric] = Contract.read(maps.training(split).contract(metric))
-            if (made := choices.pipeline.record)["name"] != contract.pipeline["name"]:
-                problems.append(
-                    Problem(f"the images are {made['name']}, the weights expect {contract.pipeline['name']}")
-                )
             problems += contract.breaches((str(session), entry) for session, entry in parts.images.entries.items())
     refuse(f"these images for the weights of {maps.root}", list(dict.fromkeys(problems)))
     return contracts

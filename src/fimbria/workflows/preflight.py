@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fimbria.geometry import Grid
     from fimbria.workflows.show import Show
 
+_KINDS = 20  # grids that are told apart; whatever else there is differs from most in any case
 _FEW = 3  # images that are decoded here rather than by new processes, whose start takes longer
 
 
@@ -60,17 +61,19 @@ def prepared(  # noqa: PLR0913  (where from, where to, of whom, and how)
         For everything that is wrong with any of them.
     """
     found, problems = _found(source, sessions)
+    refuse("the images", _shared(found))
     entries, todo = {}, []
     for session, path in found.items():
         if entry := store.find(session, path):
             entries[session] = entry
         else:
             todo.append((session, path))
-    problems |= _unreadable_headers(todo)
+    grids, unreadable = _headers(todo)
+    problems |= unreadable
     todo = [(session, path) for session, path in todo if session not in problems]
     if not allow_missing:
         refuse("the images", [Problem(text) for text in problems.values()])
-    refuse("the store", _no_room(store, todo))
+    refuse("the store", _no_room(store, grids))
     with executor(min(jobs, len(todo)) if len(todo) > _FEW else 1) as pool:
         outcomes = run(_Decoding(store), todo, pool)
         for outcome in show.track(outcomes, "decoding images", len(todo)):
@@ -109,24 +112,35 @@ def _found(source: ImageSource, sessions: Sequence[Session]) -> tuple[dict[Sessi
     return found, problems
 
 
-def _unreadable_headers(todo: Sequence[tuple[Session, Path]]) -> dict[Session, str]:
-    problems = {}
+def _shared(found: Mapping[Session, Path]) -> list[Problem]:
+    """Say which sessions would read one and the same file, as those of two data sets with the same names would."""
+    whose: dict[Path, Session] = {}
+    return [
+        Problem(f"{session} and {first} are one file: {path}", "each data set needs a CAPS of its own")
+        for session, path in found.items()
+        if (first := whose.setdefault(path, session)) != session
+    ]
+
+
+def _headers(todo: Sequence[tuple[Session, Path]]) -> tuple[list[Grid], dict[Session, str]]:
+    """Read the grids of images, and say which headers cannot be read."""
+    grids, problems = [], {}
     for session, path in todo:
         try:
-            nifti.read_grid(path)
+            grids.append(nifti.read_grid(path))
         except ImageError as error:
             problems[session] = str(error)
-    return problems
+    return grids, problems
 
 
-def _no_room(store: Store, todo: Sequence[tuple[Session, Path]]) -> list[Problem]:
-    needed = sum(store.bytes_needed(nifti.read_grid(path)) for _, path in todo)
+def _no_room(store: Store, grids: Sequence[Grid]) -> list[Problem]:
+    needed = sum(store.bytes_needed(grid) for grid in grids)
     free = free_bytes(store.root)
     if needed <= free:
         return []
     return [
         Problem(
-            f"decoding {len(todo)} images needs {needed / 1e9:.1f} GB and {store.root} has {free / 1e9:.1f} GB",
+            f"decoding {len(grids)} images needs {needed / 1e9:.1f} GB and {store.root} has {free / 1e9:.1f} GB",
             "free some room",
         )
     ]
@@ -137,7 +151,7 @@ def _on_other_grids(entries: Mapping[Session, Entry]) -> dict[Session, str]:
     kinds: list[Grid] = []
     kind_of: dict[Session, int] = {}
     for session, entry in entries.items():
-        matching = (number for number, grid in enumerate(kinds) if grid.matches(entry.grid))
+        matching = (number for number, grid in enumerate(kinds[:_KINDS]) if grid.matches(entry.grid))
         kind_of[session] = next(matching, len(kinds))
         if kind_of[session] == len(kinds):
             kinds.append(entry.grid)

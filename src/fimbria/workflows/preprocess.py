@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fimbria import tables
+from fimbria.atomic import write_json
 from fimbria.data.images import bids, caps
 from fimbria.data.images.pipelines import pipeline
 from fimbria.data.preprocessing.t1_linear import Alignment, T1LinearFiles, t1_linear
@@ -17,6 +19,8 @@ from fimbria.execution import executor, run
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fimbria.data.cohort.cohort import Session
 
 
@@ -78,7 +82,7 @@ def preprocess_t1_linear(data_set: str | Path, out: str | Path, *, jobs: int = 1
         msg = f"{out} is the BIDS data set itself; choose another folder for the CAPS."
         raise InputError(msg)
     todo = [(session, raw, files_of(out, session, raw)) for session, raw in scans.items()]
-    waiting = [job for job in todo if not all(path.is_file() for path in vars(job[2]).values())]
+    waiting = [job for job in todo if not alignment_file(job[2]).is_file()]
     done: dict[Session, Alignment] = {}
     failed: dict[Session, str] = {}
     with executor(min(jobs, len(waiting)) or 1) as pool:
@@ -90,7 +94,7 @@ def preprocess_t1_linear(data_set: str | Path, out: str | Path, *, jobs: int = 1
                 raise outcome.error
             elif outcome.result is not None:
                 done[session] = outcome.result
-                _write_table(out, done)
+    _write_table(out, [(session, files) for session, _, files in todo])
     return Preprocessed(done, failed, len(todo) - len(waiting))
 
 
@@ -102,21 +106,25 @@ def files_of(out: Path, session: Session, scan: Path) -> T1LinearFiles:
     return T1LinearFiles.of(caps.session_folder(out, session) / "t1_linear", entities)
 
 
+def alignment_file(files: T1LinearFiles) -> Path:
+    """Give the file that says how well an image lies on the template; it is written last, so it says that all are there."""
+    return files.transform.with_name(files.transform.name.replace("_affine.mat", "_alignment.json"))
+
+
 def _preprocess(job: tuple[Session, Path, T1LinearFiles]) -> Alignment:
     _, scan, files = job
-    return t1_linear(scan, files)
+    alignment = t1_linear(scan, files)
+    write_json(alignment_file(files), {**asdict(alignment), "alarms": list(alignment.alarms)})
+    return alignment
 
 
-def _write_table(out: Path, done: dict[Session, Alignment]) -> None:
-    """Keep how each image was aligned, also of earlier runs."""
-    path = out / "t1-linear.tsv"
-    rows = pd.DataFrame(
-        [
-            {"participant_id": s.participant_id, "session_id": s.session_id, **asdict(a), "alarms": "; ".join(a.alarms)}
-            for s, a in done.items()
-        ]
-    )
-    ids = ["participant_id", "session_id"]
-    if path.is_file():
-        rows = pd.concat([tables.read(path, ids, text=ids), rows]).drop_duplicates(ids, keep="last")
-    tables.write(rows.sort_values(ids), path)
+def _write_table(out: Path, images: Sequence[tuple[Session, T1LinearFiles]]) -> None:
+    """Gather how each image was aligned, now or in earlier runs."""
+    rows = []
+    for session, files in images:
+        if (path := alignment_file(files)).is_file():
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            who = {"participant_id": session.participant_id, "session_id": session.session_id}
+            rows.append({**who, **kept, "alarms": "; ".join(kept["alarms"])})
+    if rows:
+        tables.write(pd.DataFrame(rows), out / "t1-linear.tsv")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from fimbria.data.cohort.cohort import IDS
@@ -30,9 +31,21 @@ _GOLDEN_TOLERANCE = 1e-2  # of the outputs' size: other processors and precision
 
 
 def trained_network(parts: Parts, maps: Maps, split: int, metric: str, fabric: Fabric) -> nn.Module:
-    """Give the network with the weights that a metric chose, ready to predict."""
+    """Give the network with the weights that a metric chose, ready to predict.
+
+    Raises
+    ------
+    MapsError
+        When there are none, or they cannot be read or do not fit.
+    """
     network = parts.new_network()
-    network.load_state_dict(load_file(maps.training(split).weights(metric)))
+    path = maps.training(split).weights(metric)
+    try:
+        network.load_state_dict(load_file(path))
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        msg = f"the weights {path} cannot be used ({reason}). Copy the MAPS again from where it came from."
+        raise MapsError(msg) from error
     ready: nn.Module = fabric.setup_module(network)
     return ready
 

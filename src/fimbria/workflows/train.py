@@ -8,15 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
 import torch
 from safetensors.torch import save_file
 
 from fimbria import tables
-from fimbria.atomic import write_json
+from fimbria.atomic import building, write_json
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.splits import Split, read_flow, read_splits
-from fimbria.errors import MapsError, Problem, refuse
+from fimbria.errors import Problem, refuse
 from fimbria.learning.networks import parameter_count
 from fimbria.learning.training.devices import arithmetic, fabric_for, facts
 from fimbria.learning.training.fit import fit
@@ -24,19 +23,22 @@ from fimbria.learning.training.learner import Epoch
 from fimbria.learning.training.policies import is_best, is_out_of_patience
 from fimbria.provenance import environment, free_bytes, memory_gib, now
 from fimbria.results.evaluation.metric import find as find_metric
-from fimbria.results.maps.integrity import seal
+from fimbria.results.maps.integrity import seal, unseal
 from fimbria.results.maps.maps import Maps, refuse_occupied
+from fimbria.workflows.fingerprints import fingerprints, refuse_changed_images, refuse_shared_images
 from fimbria.workflows.interrupt import postponed
-from fimbria.workflows.parts import Parts, chosen_sessions, images, learnable, resolve
+from fimbria.workflows.parts import Images, Parts, chosen_sessions, images, learnable, resolve
 from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
 from fimbria.workflows.show import Show, quiet
-from fimbria.workflows.trust import refuse_untrusted
+from fimbria.workflows.trust import kept_choices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
     from lightning_fabric import Fabric
 
+    from fimbria.data.cohort.cohort import Session
     from fimbria.experiment.experiment import Experiment
     from fimbria.learning.training.learner import Learner
 
@@ -72,9 +74,12 @@ def plan(experiment: Experiment, folder: Path | None = None, *, show: Show = qui
     fabric_for(experiment.compute)
     read = read_splits(experiment.data.splits, [experiment.task.label])
     splits = tuple(chosen_sessions(split, experiment) for split in read)
-    task = learnable(splits, experiment, choices)
-    everybody = dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions)
-    parts = Parts(experiment, choices, task, images(experiment, choices, list(everybody), show=show))
+    learnable(splits, experiment, choices)
+    found = images(experiment, choices, _everybody(splits), show=show)
+    splits = tuple(_with_images(split, found) for split in splits)
+    task = learnable(splits, experiment, choices)  # once more: whoever has no image may have been the last of a class
+    refuse_shared_images(splits, found.entries)
+    parts = Parts(experiment, choices, task, found)
     refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))
     return Plan(parts, splits)
 
@@ -107,18 +112,21 @@ def train(experiment: Experiment, folder: str | Path, *, show: Show = quiet) -> 
     refuse_occupied(folder)
     experiment = experiment.anchored()
     planned = plan(experiment, folder, show=show)
+    with arithmetic(experiment.compute):
+        surroundings = {**environment(), **facts()}
     record = {
-        "fimbria": environment()["fimbria"],
+        "fimbria": surroundings["fimbria"],
         "created": now(),
         "splits": [split.index for split in planned.splits],
         "components": planned.parts.choices.record,
         "fitted": planned.parts.task.fitted,
         "input_size": planned.parts.images.sample_shape,
-        "environment": {**environment(), **facts()},
+        "environment": surroundings,
     }
-    maps = Maps.create(folder, experiment, record)
+    with building(folder) as place:
+        _keep_groups(Maps.create(place, experiment, record), planned)
+    maps = Maps(folder)
     with maps.locked():
-        _keep_groups(maps, planned)
         _go_on(maps, planned, show)
     return maps
 
@@ -145,20 +153,19 @@ def resume(folder: str | Path, *, trust_code: Sequence[str] = (), show: Show = q
         if all(maps.training(split).is_finished() for split in maps.splits) and maps.paths.checksums.is_file():
             show.say(f"{folder} is finished; there is nothing to go on with.")
             return maps
-        refuse_untrusted(maps, trust_code)
-        experiment = maps.experiment
-        if not maps.paths.images.is_file():
-            planned = plan(experiment, maps.root, show=show)
-            _keep_groups(maps, planned)
-        else:
-            planned = _planned_again(maps, show)
-        _go_on(maps, planned, show)
+        _go_on(maps, _planned_again(maps, trust_code, show), show)
     return maps
 
 
 def _go_on(maps: Maps, planned: Plan, show: Show) -> None:
     experiment = planned.parts.experiment
+    unseal(maps.paths)
     with arithmetic(experiment.compute):
+        before, threads = maps.record.get("environment", {}).get("threads"), facts()["threads"]
+        if before != threads:
+            show.say(
+                f"This training began with {before} threads and goes on with {threads}: the last bits will differ."
+            )
         for split in planned.splits:
             if not maps.training(split.index).is_finished():
                 # a Fabric of its own, whose state (the scale of gradients in half precision) begins anew
@@ -208,7 +215,7 @@ def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoc
     names = list(dict.fromkeys([*metrics.followed, *(find_metric(name).name for name in chosen)]))
     row: dict[str, float] = {"epoch": epoch.epoch, "iteration": epoch.steps}
     for side, table in (("train", epoch.training), ("valid", epoch.validation)):
-        row |= {f"{name}_{side}": metrics.score(table, name) for name in names}
+        row |= {f"{name}_{side}": score for name, score in metrics.scores(table, names).items()}
     log = maps.training(split.index).log(row)
     for metric in chosen:
         found = find_metric(metric)
@@ -254,38 +261,40 @@ def _keep_groups(maps: Maps, planned: Plan) -> None:
     """Keep whom the weights will see, what their images are, and who left on the way."""
     for split in planned.splits:
         for name, side in (("train", split.train), ("validation", split.other)):
-            usable = [session in planned.parts.images.entries for session in side.sessions]
-            maps.keep_group(name, side.keep(usable, "has a usable image"), split.index)
+            maps.keep_group(name, side, split.index)
     tables.write(seen_by(planned.splits), maps.paths.seen)
     steps = read_flow(planned.parts.experiment.data.splits)
     missing = {str(session): reason for session, reason in planned.parts.images.left}
     write_json(maps.paths.flow, {"cohort": flow.as_plain(steps), "without_image": missing})
-    tables.write(_fingerprints(planned.parts), maps.paths.images)
+    tables.write(fingerprints(planned.parts.images.entries), maps.paths.images)
 
 
-def _fingerprints(parts: Parts) -> pd.DataFrame:
-    rows = [
-        {**session._asdict(), "file": entry.path.stem, "size": entry.source.size, "sha256": entry.source.sha256}
-        for session, entry in parts.images.entries.items()
-    ]
-    return pd.DataFrame(rows)
-
-
-def _planned_again(maps: Maps, show: Show) -> Plan:
+def _planned_again(maps: Maps, trusted: Sequence[str], show: Show) -> Plan:
     """Plan the training of a MAPS from what it keeps: its own lists and classes, and images that are what they were."""
     experiment = maps.experiment
-    choices = resolve(experiment)
+    choices = kept_choices(maps, experiment, trusted)
     splits = tuple(Split(i, maps.group("train", i), maps.group("validation", i)) for i in maps.splits)
     task = choices.task.build(maps.record["fitted"], {})
-    everybody = dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions)
-    parts = Parts(experiment, choices, task, images(experiment, choices, list(everybody), show=show))
-    before = tables.read(maps.paths.images, text=("dataset", "participant_id", "session_id"))
-    changed = before.merge(_fingerprints(parts), how="inner", on="file", suffixes=("", "_now"))
-    differing = changed.loc[changed["sha256"] != changed["sha256_now"], "file"]
-    if len(differing):
-        msg = f"{len(differing)} images have changed since this training began ({differing.iloc[0]}, ...). Bring them back, or train anew."
-        raise MapsError(msg)
+    strict = experiment.changed({"data": {"allow_missing": False}})  # whoever began must go on
+    parts = Parts(experiment, choices, task, images(strict, choices, _everybody(splits), show=show))
+    refuse_changed_images(maps, parts.images.entries)
     return Plan(parts, splits)
+
+
+def _everybody(splits: Sequence[Split]) -> list[Session]:
+    """Give every session of the splits once."""
+    return list(dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions))
+
+
+def _with_images(split: Split, found: Images) -> Split:
+    """Keep the sessions that have a usable image."""
+    if not found.left:
+        return split
+    train, other = (
+        side.keep([session in found.entries for session in side.sessions], "has a usable image")
+        for side in (split.train, split.other)
+    )
+    return Split(split.index, train, other, split.name)
 
 
 def _too_large(parts: Parts, splits: int, folder: Path) -> list[Problem]:

@@ -123,11 +123,6 @@ def test_every_step_of_a_flow_adds_up(people):
     assert (fewer.flow[-1].sessions, fewer.flow[-1].participants) == (len(fewer), fewer.participant_count)
 
 
-def test_rows_go_with_their_sessions():
-    people = cohort([("sub-01", "ses-1"), ("sub-02", "ses-1")], age=[70, 71])
-    assert [(session.participant_id, row["age"]) for session, row in people.rows()] == [("sub-01", 70), ("sub-02", 71)]
-
-
 @given(cohorts())
 def test_the_baseline_is_one_session_each_the_one_of_the_lowest_month(people):
     baseline = people.baseline()

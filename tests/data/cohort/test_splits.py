@@ -267,3 +267,20 @@ def test_the_manifest_says_the_rule_and_the_seed(tmp_path):
     manifest = json.loads((made(tmp_path) / "kfold.json").read_text())
     assert (manifest["folds"], manifest["seed"]) == (2, 0)
     assert len(manifest["sha256"]) == 8
+
+
+def test_where_strata_tie_the_seed_decides_and_not_the_alphabet():
+    frame = pd.DataFrame(
+        {
+            "participant_id": [f"sub-{i:02d}" for i in range(40)],
+            "session_id": "ses-M000",
+            "site": [f"s{i // 4}" for i in range(40)],
+        }
+    )
+    held = [
+        {p for _, p in next(HoldOut(5, ("site",)).split(Cohort(frame), np.random.default_rng(seed))).other.participants}
+        for seed in range(8)
+    ]
+    sites = [{int(p[-2:]) // 4 for p in people} for people in held]
+    assert len({frozenset(chosen) for chosen in sites}) > 4
+    assert set.union(*sites) == set(range(10))

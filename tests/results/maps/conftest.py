@@ -23,7 +23,7 @@ def experiment():
 
 @pytest.fixture
 def maps(tmp_path, experiment):
-    return Maps.create(tmp_path / "maps", experiment, {"splits": [0, 1], "components": {}})
+    return Maps.create(tmp_path / "maps", experiment, {"splits": [0, 1], "components": {}, "fitted": {}})
 
 
 @pytest.fixture(scope="session")

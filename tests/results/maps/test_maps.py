@@ -36,7 +36,7 @@ def test_what_was_made_can_be_opened(maps, experiment):
 def test_refuses_to_make_one_where_something_stands(tmp_path, experiment, name):
     (tmp_path / name).write_text("mine")
     with pytest.raises(MapsError, match="nothing is ever written over"):
-        Maps.create(tmp_path, experiment, {"splits": [0]})
+        Maps.create(tmp_path, experiment, {"splits": [0], "components": {}, "fitted": {}})
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
 

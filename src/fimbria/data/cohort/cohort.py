@@ -12,7 +12,7 @@ from fimbria import tables
 from fimbria.errors import Problem, listing, refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
 IDS = ("dataset", "participant_id", "session_id")
@@ -143,10 +143,6 @@ class Cohort:
         """
         tables.need(self.frame, [name], f"cohort {self.name!r}")
         return self.frame[name]
-
-    def rows(self) -> Iterator[tuple[Session, pd.Series]]:
-        """Walk through sessions and their rows."""
-        yield from zip(self.sessions, (row for _, row in self.frame.iterrows()), strict=True)
 
     def named(self, name: str) -> Cohort:
         """Give the same cohort under another name."""

@@ -102,7 +102,7 @@ class HoldOut:
             msg = f"--{self.name} {self.size:g} would hold out {wanted} of {len(people)} participants of {cohort.name}; at least one is wanted on each side."
             raise InputError(msg)
         strata = _strata(cohort, self.stratify)
-        quotas = _quotas([len(members) for members in strata], wanted)
+        quotas = _quotas([len(members) for members in strata], wanted, rng)
         held: set[tuple[str, str]] = set()
         for members, quota in zip(strata, quotas, strict=True):
             order = rng.permutation(len(members))
@@ -183,7 +183,11 @@ def write_manifest(path: Path, rule: Mapping[str, Any], steps: Sequence[Step], d
 def read_flow(folder: Path) -> tuple[Step, ...]:
     """Read the flow of the cohort that the splits of a folder were made of; empty if it is not known."""
     for manifest in _manifests(folder):
-        return flow.from_plain(json.loads(manifest.read_text(encoding="utf-8")).get("flow", []))
+        try:
+            return flow.from_plain(json.loads(manifest.read_text(encoding="utf-8")).get("flow", []))
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            msg = f"the flow in {manifest} cannot be read. Make the splits again, or remove that file."
+            raise TableError(msg) from error
     return ()
 
 
@@ -234,8 +238,8 @@ def _changed_lists(folder: Path) -> list[Problem]:
     problems = []
     for manifest in _manifests(folder):
         try:
-            recorded = json.loads(manifest.read_text()).get("sha256", {})
-        except (json.JSONDecodeError, AttributeError):
+            recorded = dict(json.loads(manifest.read_text(encoding="utf-8")).get("sha256", {}))
+        except (ValueError, AttributeError, TypeError):
             problems.append(Problem(f"{manifest} cannot be read as JSON", "make the splits again"))
             continue
         for name, digest in recorded.items():
@@ -268,12 +272,13 @@ def _strata(cohort: Cohort, columns: Sequence[str]) -> list[list[tuple[str, str]
     return [groups[key] for key in sorted(groups)]
 
 
-def _quotas(sizes: Sequence[int], wanted: int) -> list[int]:
-    """Share `wanted` places among groups by largest remainder."""
+def _quotas(sizes: Sequence[int], wanted: int, rng: np.random.Generator) -> list[int]:
+    """Share `wanted` places among groups by largest remainder; among equal ones the generator decides."""
     total = sum(sizes)
     exact = [wanted * size / total for size in sizes]
     quotas = [int(share) for share in exact]
-    by_remainder = sorted(range(len(sizes)), key=lambda i: (quotas[i] - exact[i], i))
+    lots = rng.permutation(len(sizes))
+    by_remainder = sorted(range(len(sizes)), key=lambda i: (round(quotas[i] - exact[i], 9), lots[i]))
     for i in by_remainder[: wanted - sum(quotas)]:
         quotas[i] += 1
     return quotas

@@ -112,7 +112,7 @@ def find_mask(caps: Path, space: str, name: str, grid: Grid) -> Path:
     pattern = re.compile(rf"tpl-{re.escape(space)}(_[a-zA-Z0-9-]+)*_roi-{re.escape(name)}_mask\.nii(\.gz)?")
     found = sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name)) if folder.is_dir() else []
     if len(found) > 1:
-        found = [path for path in found if nifti.read_grid(path).matches(grid)] or found[:1]
+        found = [path for path in found if _fits(nifti.read_grid(path), grid)] or found[:1]
     if len(found) > 1:
         msg = f"{len(found)} masks of region {name!r} on one grid: {listing([p.name for p in found])}. Keep one."
         raise ImageError(msg)
@@ -124,6 +124,11 @@ def find_mask(caps: Path, space: str, name: str, grid: Grid) -> Path:
         msg = f"no mask of region {name!r} (tpl-{space}_..._roi-{name}_mask.nii.gz) in {folder}. {there}"
         raise ImageError(msg)
     return found[0]
+
+
+def _fits(mask: Grid, grid: Grid) -> bool:
+    """Tell whether a mask covers the box of the images, with the same voxels or others."""
+    return mask.matches(grid) or mask.respaced(grid.spacing_mm[0]).matches(grid)
 
 
 def read_mask(path: Path, grid: Grid) -> NDArray[np.bool_]:
@@ -140,8 +145,7 @@ def read_mask(path: Path, grid: Grid) -> NDArray[np.bool_]:
         msg = f"{path} is not a binary mask: it holds {listing([f'{v:g}' for v in values])}; only 0 and 1 are wanted."
         raise ImageError(msg)
     if not image.grid.matches(grid):
-        spacing = grid.spacing_mm[0]
-        if not image.grid.respaced(spacing).matches(grid):
+        if not _fits(image.grid, grid):
             msg = f"{path} is on another grid than the images: {image.grid} against {grid}. Resample it onto the images' grid."
             raise ImageError(msg)
         image = Image(resampled(image, grid).array >= 0.5, grid)  # noqa: PLR2004  (half of the voxel)

@@ -8,7 +8,7 @@ read through the page cache, which all processes share.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -116,9 +116,9 @@ class Store:
         return 4 * int(np.prod(shape)) + 4096
 
     def find(self, session: Session, source: Path) -> Entry | None:
-        """Give the entry of an image if it is there and its source is still what it was."""
+        """Give the entry of an image if it is there and its source has the size and date that it had."""
         entry = read_entry(self.path(session, source))
-        return entry if entry and source.is_file() and entry.source.is_still(source) else None
+        return entry if entry and source.is_file() and entry.source.is_dated_as(source) else None
 
     def prepare(self, session: Session, source: Path) -> Entry:
         """Give the entry of an image, decoded now if it is not there or no longer true.
@@ -136,13 +136,18 @@ class Store:
             msg = f"there is no image {source}."
             raise ImageError(msg)
         fingerprint = Fingerprint.of(source)
+        kept = read_entry(self.path(session, source))
+        if kept and kept.source.sha256 == fingerprint.sha256:  # copied or touched: its new date is all there is to keep
+            return self._written(replace(kept, source=fingerprint), kept[tuple(map(slice, kept.shape))])
         image = nifti.read(source)
         _refuse_unusable(image.array, source)
         if self.spacing_mm is not None:
             image = resampled(image, image.grid.respaced(self.spacing_mm))
         array = np.ascontiguousarray(image.array)
         statistics = Statistics(float(array.min()), float(array.max()), float(array.mean()), float(array.std()))
-        entry = Entry(self.path(session, source), image.grid, statistics, fingerprint)
+        return self._written(Entry(self.path(session, source), image.grid, statistics, fingerprint), array)
+
+    def _written(self, entry: Entry, array: NDArray[np.float32]) -> Entry:
         # safetensors would write the file itself, but calls a full disk by no name that a caller could tell apart
         write_bytes(entry.path, save({"image": array}, metadata={"fimbria": json.dumps(_header(entry))}))
         return entry

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fimbria.data.images.template import SPACE
 from fimbria.registry import Registry
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Pipeline:
         Regular expression for what follows ``<participant>_<session>`` in a file's name.
     space
         Name of the space its images lie in; empty for a participant's own.
+    glob
+        The file name as ClinicaDL would look for it.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Pipeline:
     folder: str
     ending: str
     space: str = ""
+    glob: str = ""
 
     def names(self, session: Session) -> re.Pattern[str]:
         """Give the pattern that a file of this session must match; BIDS without sessions has no session in the name."""
@@ -51,11 +55,13 @@ pipeline: Registry[Pipeline] = Registry("pipeline")
 def t1_linear(cropped: bool = True) -> Pipeline:  # noqa: FBT001, FBT002  (an option of the component)
     """T1-weighted images, bias-corrected and affinely registered to MNI152NLin2009cSym (Clinica's names)."""
     crop = "_desc-Crop" if cropped else ""
-    ending = rf"(_[a-zA-Z0-9-]+)*?_space-MNI152NLin2009cSym{crop}_res-[0-9.x]+_T1w\.nii(\.gz)?"
-    return Pipeline("t1-linear", "caps", "t1_linear", ending, "MNI152NLin2009cSym")
+    ending = rf"(_[a-zA-Z0-9-]+)*?_space-{SPACE}{crop}_res-[0-9.x]+_T1w\.nii(\.gz)?"
+    return Pipeline("t1-linear", "caps", "t1_linear", ending, SPACE, f"*space-{SPACE}{crop}_res-1x1x1_T1w.nii.gz")
 
 
 @pipeline("raw")
 def raw(suffix: str = "T1w", folder: str = "anat") -> Pipeline:
     """Images of a BIDS data set as they came from the scanner."""
-    return Pipeline("raw", "bids", folder, rf"(_[a-zA-Z0-9-]+)*_{re.escape(suffix)}\.nii(\.gz)?")
+    return Pipeline(
+        "raw", "bids", folder, rf"(_[a-zA-Z0-9-]+)*_{re.escape(suffix)}\.nii(\.gz)?", glob=f"*_{suffix}.nii*"
+    )

@@ -101,13 +101,13 @@ class ConvNet(nn.Module):
         return outputs
 
 
-@network("conv5-fc3", dimensions=(2, 3), tasks=("classification",))
+@network("conv5-fc3")
 def conv5_fc3(input_size: Shape, output_size: int, dropout: Dropout = 0.0) -> nn.Module:
     """Five convolutional blocks (8 to 128 channels) and dense layers of 1300, 50 and the outputs."""
     return ConvNet(input_size, (1300, 50, output_size), dropout)
 
 
-@network("conv4-fc3", dimensions=(2, 3), tasks=("classification",))
+@network("conv4-fc3")
 def conv4_fc3(input_size: Shape, output_size: int, dropout: Dropout = 0.0) -> nn.Module:
     """Five convolutional blocks, its name (ClinicaDL's) notwithstanding, and small dense layers of 50, 40 and the outputs."""
     return ConvNet(input_size, (50, 40, output_size), dropout)

@@ -120,7 +120,7 @@ class Learner:
         Raises
         ------
         DivergenceError
-            When the loss is no longer a number; the state stays that of the step before.
+            When the loss is no longer a number; the weights stay those of the step before.
         """
         if batch.targets is None:
             msg = "training samples need targets"

@@ -162,9 +162,11 @@ class ClassificationMetrics:
     positive: str | None = None
     followed: Sequence[str] = ("balanced-accuracy", "accuracy", "sensitivity", "specificity", "roc-auc", "loss")
 
-    def score(self, table: PredictionTable, name: str) -> float:
-        """Compute one metric, as `score`."""
-        return score(table, name, self.positive)
+    def scores(self, table: PredictionTable, names: Sequence[str]) -> dict[str, float]:
+        """Compute some metrics, as `score` each; the rows are counted once."""
+        tally, chosen = Tally.of(table), [find(name) for name in names]
+        codes = {one.name: _codes(table, self.positive, [one]) for one in chosen}
+        return {one.name: float(_values(tally, [one], codes[one.name])[-1, 0]) for one in chosen}
 
     def evaluate(self, table: PredictionTable, *, seed: int = 0) -> pd.DataFrame:
         """Compute every metric, as `evaluate`."""

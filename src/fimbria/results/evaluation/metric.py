@@ -52,15 +52,12 @@ class Metric:
         From the task's counts to the values, shape ``(resamples,)``; NaN where it is undefined.
     by_class
         Whether it is computed for one class against the rest (`value` gets that class's counts) or once over all.
-    tasks
-        Those it is for.
     """
 
     name: str
     better: Literal["higher", "lower"]
     value: Callable[[Any], NDArray[np.float64]]
     by_class: bool = True
-    tasks: tuple[str, ...] = ("classification",)
 
 
 metric: Registry[Metric] = Registry("metric")
@@ -74,8 +71,8 @@ class Metrics(Protocol):
         """Those that are logged at each epoch; the loss is one of them."""
         ...
 
-    def score(self, table: PredictionTable, name: str) -> float:
-        """Compute one metric of a table."""
+    def scores(self, table: PredictionTable, names: Sequence[str]) -> dict[str, float]:
+        """Compute some metrics of a table, without intervals."""
         ...
 
     def evaluate(self, table: PredictionTable, *, seed: int = 0) -> pd.DataFrame:
@@ -89,9 +86,10 @@ def find(name: str) -> Metric:
     Raises
     ------
     ComponentError
-        When there is none; with the nearest name.
+        When there is none; with the nearest name. A metric cannot be a study's own file: tables name metrics, and
+        reading a table must not run code.
     """
-    return metric.build(ALIASES.get(name, name))
+    return metric.find(ALIASES.get(name, name), trusted=()).factory()
 
 
 def ratio(above: NDArray[np.float64], below: NDArray[np.float64], *, undefined: float = 0.0) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ is ever copied.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,8 @@ class Tally:
         Whose the row is, numbered from 0: ``(rows,)``.
     weights
         ``(participants, resamples)``.
+    rankings
+        Of the classes that were ranked so far; other weights change nothing in them, so they are shared.
     """
 
     truth: Ints
@@ -48,6 +50,7 @@ class Tally:
     losses: Floats
     people: Ints
     weights: Floats
+    rankings: dict[int, Ranking] = field(default_factory=dict)
 
     @classmethod
     def of(cls, table: PredictionTable) -> Tally:
@@ -92,8 +95,47 @@ class Tally:
         tp = self.confusion[code, code]
         fn, fp = row.sum(axis=0) - tp, column.sum(axis=0) - tp
         tn = self.confusion.sum(axis=(0, 1)) - tp - fn - fp
-        member, scores = self.truth == code, self.probabilities[:, code]
-        return OneAgainstRest(tp, fp, fn, tn, member, scores, self.people, self.weights)
+        if code not in self.rankings:
+            self.rankings[code] = Ranking.of(self.truth == code, self.probabilities[:, code], self.people)
+        return OneAgainstRest(tp, fp, fn, tn, self.rankings[code], self.weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """The rows by their score of one class, sorted once for all resamples.
+
+    Attributes
+    ----------
+    members
+        Whose the rows of the class are: ``(members,)``.
+    rest
+        Whose the other rows are, by rising score: ``(others,)``.
+    below, up_to
+        For each member, how many of the others score lower, and lower or the same: ``(members,)``.
+    """
+
+    members: Ints
+    rest: Ints
+    below: Ints
+    up_to: Ints
+
+    @classmethod
+    def of(cls, member: NDArray[np.bool_], scores: Floats, people: Ints) -> Ranking:
+        """Sort the rows.
+
+        Parameters
+        ----------
+        member
+            Whether a row is of the class: ``(rows,)``.
+        scores
+            Probability of the class: ``(rows,)``.
+        people
+            Whose the row is: ``(rows,)``.
+        """
+        order = np.argsort(scores[~member], kind="stable")
+        others, of_members = scores[~member][order], scores[member]
+        below, up_to = (np.searchsorted(others, of_members, side=side) for side in ("left", "right"))
+        return cls(people[member], people[~member][order], below, up_to)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +146,9 @@ class OneAgainstRest:
     ----------
     tp, fp, fn, tn
         True and false positives, false and true negatives: ``(resamples,)``.
-    member
-        Whether the row is of the class: ``(rows,)``.
-    scores
-        Probability of the class: ``(rows,)``.
-    people, weights
+    ranking
+        Of the rows by their score.
+    weights
         As in `Tally`.
     """
 
@@ -116,9 +156,7 @@ class OneAgainstRest:
     fp: Floats
     fn: Floats
     tn: Floats
-    member: NDArray[np.bool_]
-    scores: Floats
-    people: Ints
+    ranking: Ranking
     weights: Floats
 
     @property
@@ -144,11 +182,10 @@ class OneAgainstRest:
     @property
     def roc_auc(self) -> Floats:
         """Share of the (member, other) pairs in which the member scores higher; equal scores count half."""
-        rest = np.argsort(np.where(self.member, np.inf, self.scores), kind="stable")[: (~self.member).sum()]
-        below = np.zeros((len(rest) + 1, self.weights.shape[1]))
-        np.cumsum(self.weights[self.people[rest]], axis=0, out=below[1:])
-        of_members, of_rest = self.scores[self.member], self.scores[rest]
-        won = below[np.searchsorted(of_rest, of_members, side="left")]
-        won += below[np.searchsorted(of_rest, of_members, side="right")]
-        pairs = np.einsum("ij,ij->j", self.weights[self.people[self.member]], won) / 2
+        ranking = self.ranking
+        lower = np.zeros((len(ranking.rest) + 1, self.weights.shape[1]))
+        np.cumsum(self.weights[ranking.rest], axis=0, out=lower[1:])
+        won = lower[ranking.below]
+        won += lower[ranking.up_to]
+        pairs = np.einsum("ij,ij->j", self.weights[ranking.members], won) / 2
         return ratio(pairs, (self.tp + self.fn) * (self.tn + self.fp), undefined=np.nan)

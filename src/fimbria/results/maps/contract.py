@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  (pydantic reads the annotations)
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from fimbria.errors import Problem
+from fimbria.errors import MapsError, Problem
 from fimbria.geometry import Grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from fimbria.data.extraction.store import Entry
 
@@ -40,6 +42,8 @@ class Contract:
     golden_seed
         Seed of that input.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     pipeline: Mapping[str, Any]
     space: str
@@ -80,9 +84,21 @@ class Contract:
 
     @classmethod
     def read(cls, content: Mapping[str, Any]) -> Self:
-        """Make it from what ``contract.json`` holds."""
-        plain = {name: _tupled(value) for name, value in content.items()}
-        return cls(**plain)
+        """Make it from what ``contract.json`` holds.
+
+        Raises
+        ------
+        MapsError
+            When something is missing, unfit, or known to a newer Fimbria only.
+        """
+        try:
+            return TypeAdapter(cls).validate_python({name: _tupled(value) for name, value in content.items()})
+        except ValidationError as error:
+            wrong = ", ".join(sorted({str(item["loc"][0]) for item in error.errors()}))
+            msg = (
+                f"the contract of the weights cannot be read ({wrong}). It is broken, or of another version of Fimbria."
+            )
+            raise MapsError(msg) from error
 
     def as_dict(self) -> dict[str, Any]:
         """Give what ``contract.json`` holds."""

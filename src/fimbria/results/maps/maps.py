@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from fimbria.errors import MapsError
 from fimbria.experiment import files
 from fimbria.experiment.experiment import Experiment
 from fimbria.provenance import packages
-from fimbria.results.maps.paths import RESERVED, Paths
+from fimbria.results.maps.paths import RESERVED, Paths, checked
 from fimbria.results.maps.training import Training
 from fimbria.results.predictions.table import PredictionTable
 
@@ -55,8 +56,9 @@ class Maps:
         self.record: dict[str, Any] = record if isinstance(record, dict) else {}
         version = self.record.get("schema_version")
         splits = self.record.get("splits")
-        numbered = isinstance(splits, list) and all(isinstance(split, int) for split in splits)
-        if not isinstance(version, int) or not isinstance(self.record.get("experiment"), dict) or not numbered:
+        numbered = isinstance(splits, list) and splits and all(type(split) is int for split in splits)
+        described = all(isinstance(self.record.get(part), dict) for part in ("experiment", "components", "fitted"))
+        if not isinstance(version, int) or not described or not numbered:
             msg = f"{self.paths.record} is not Fimbria's. A MAPS of ClinicaDL cannot be opened yet."
             raise MapsError(msg)
         if version > SCHEMA_VERSION:
@@ -110,7 +112,7 @@ class Maps:
             When another one is writing.
         """
         try:
-            with FileLock(self.root / ".lock", timeout=0):
+            with storing(self.root / ".lock"), FileLock(self.root / ".lock", timeout=0):
                 yield
         except Timeout as error:
             msg = f"another process is writing to {self.root}. Wait until it is done."
@@ -128,6 +130,11 @@ class Maps:
     def group(self, name: str, split: int | None = None) -> Cohort:
         """Read the list of a group."""
         return Cohort.read(self.paths.group(name, split) / "data.tsv")
+
+    def drop_group(self, name: str) -> None:
+        """Remove what an interrupted prediction left of a group that was never finished."""
+        for place in (self.root / "groups", *self.root.glob("split-*/best-*"), *self.root.glob("ensemble/best-*")):
+            shutil.rmtree(place / checked(name), ignore_errors=True)
 
     @property
     def groups(self) -> list[str]:

@@ -95,11 +95,11 @@ class Training:
         """Read what an image must be for these weights."""
         path = self.paths.best(self.split, metric) / "contract.json"
         try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, json.JSONDecodeError) as error:
-            msg = f"{path} is missing or broken: without it nobody knows what these weights expect. `fimbria resume {self.paths.root}` writes it again."
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            msg = f"{path} is missing or broken: without it nobody knows what these weights expect. Copy the MAPS again from where it came from."
             raise MapsError(msg) from error
-        return content
+        return content if isinstance(content, dict) else {}
 
     def finish(self, about: Mapping[str, Any]) -> None:
         """Mark a split as done and drop the state of its training."""

@@ -196,7 +196,7 @@ def _glossary(found: Sequence[Scored]) -> Iterator[tuple[str, str]]:
     names = dict.fromkeys(str(name) for run in found for table in run.metrics.values() for name in table["metric"])
     for name in names:
         try:
-            yield summary.metric_name(name), metric_registry.find(name).summary
+            yield summary.metric_name(name), metric_registry.find(name, trusted=()).summary
         except ComponentError:
             yield summary.metric_name(name), "A metric of the study's own."
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fimbria.results.predictions.table import PredictionTable
     from fimbria.results.report.figures import Curve
 
-_TABLE = re.compile(r"_(?P<level>[^_]+)_level_(prediction|metrics)\.tsv$")
+_TABLE = re.compile(r"_(?P<level>.+)_level_(prediction|metrics)\.tsv$")
 _THREE_DECIMALS = ("loss",)
 
 
@@ -117,13 +117,7 @@ def read(maps: Maps) -> tuple[list[Scored], list[str]]:
 
 def groups(maps: Maps) -> list[str]:
     """Name the groups that were kept or predicted: others first, then validation and train."""
-    listed = set(maps.groups) if (maps.root / "groups").is_dir() else set()
-    for metric in maps.experiment.task.selection_metrics:
-        for split in (None, *maps.splits):
-            tables = maps.paths.best(split, metric).glob("*/*_level_*.tsv")
-            listed |= {path.parent.name for path in tables if path.name.startswith(f"{path.parent.name}_")}
-    last = ("validation", "train")
-    return sorted(listed - set(last)) + list(last)
+    return [*maps.groups, "validation", "train"]
 
 
 def rows(runs: Sequence[Scored], level: str) -> list[tuple[str, str, list[str]]]:
@@ -145,7 +139,11 @@ def _cells(frame: pd.DataFrame) -> dict[tuple[str, str], str]:
 
 def _scored(maps: Maps, group: str, metric: str, split: int | None, notes: list[str]) -> Scored | None:
     folder = maps.paths.best(split, metric) / group
-    names = [match["level"] for path in folder.glob(f"{group}_*.tsv") if (match := _TABLE.search(path.name))]
+    names = [
+        match["level"]
+        for path in folder.glob(f"{group}_*.tsv")
+        if (match := _TABLE.fullmatch(path.name.removeprefix(group)))
+    ]
     levels = sorted(set(names), key=lambda level: (level != "image", level))
     if not levels:
         return None
