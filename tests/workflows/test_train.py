@@ -278,3 +278,15 @@ def test_a_maps_that_cannot_be_begun_whole_is_not_begun(begun, tmp_path, monkeyp
 
 def test_the_threads_that_are_recorded_are_those_that_are_used(trained):
     assert Maps(trained.maps).record["environment"]["threads"] == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"cos\nsystem\n(S'touch ran'\ntR."])
+def test_a_state_that_cannot_be_read_is_a_sentence_and_is_never_unpickled(begun, tmp_path, monkeypatch, content):
+    monkeypatch.chdir(tmp_path)
+    experiment = begun.experiment.changed({"compute": {"checkpoint_minutes": 1e-6}})
+    with pytest.raises(PowerCutError):
+        train(experiment, tmp_path / "maps", show=Breaking(2))
+    Maps(tmp_path / "maps").paths.checkpoint(0).write_bytes(content)
+    with pytest.raises(MapsError, match="Remove that file to begin this split again"):
+        resume(tmp_path / "maps")
+    assert not (tmp_path / "ran").exists()

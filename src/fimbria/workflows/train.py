@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,7 +16,7 @@ from fimbria import tables
 from fimbria.atomic import building, write_json
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.splits import Split, read_flow, read_splits
-from fimbria.errors import Problem, refuse
+from fimbria.errors import MapsError, Problem, refuse
 from fimbria.learning.networks import parameter_count
 from fimbria.learning.training.devices import arithmetic, fabric_for, facts
 from fimbria.learning.training.fit import fit
@@ -178,7 +179,7 @@ def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Sh
     options, compute = parts.experiment.optimization, parts.experiment.compute
     learner = parts.new_learner(fabric)
     if state := maps.training(split.index).checkpoint():
-        learner.restore(torch.load(state, map_location="cpu", weights_only=True))
+        _restore(learner, state)
     loaders = parts.loader(split.train, learning=True), parts.loader(split.other)
     steps = len(loaders[0])
     left = (options.epochs - learner.epoch) * (steps + 1) - learner.step
@@ -233,6 +234,18 @@ def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoc
         maps.training(split.index).keep_weights(metric, partial(save_file, learner.weights()), about)
         maps.keep_predictions(split.index, metric, "validation", epoch.validation)
     return log
+
+
+def _restore(learner: Learner, state: Path) -> None:
+    """Take up a training from its kept state; nothing is unpickled that is not tensors, numbers or text."""
+    try:
+        learner.restore(torch.load(state, map_location="cpu", weights_only=True))
+    except (RuntimeError, UnpicklingError, EOFError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        msg = (
+            f"the state of the training {state} cannot be used ({reason}). Remove that file to begin this split again."
+        )
+        raise MapsError(msg) from error
 
 
 def _keep_learner(maps: Maps, split: Split, learner: Learner) -> None:
