@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -85,3 +87,15 @@ def test_a_bug_is_raised_as_it_is(pool):
 def test_fewer_jobs_than_one_are_refused(jobs):
     with pytest.raises(InputError, match=f"--jobs {jobs}: at least 1"), executor(jobs):
         pass
+
+
+def test_a_script_without_a_guard_can_use_several_processes(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os\n"
+        "from fimbria.execution import executor, run\n"
+        "with executor(2) as pool:\n"
+        "    print(sorted(outcome.result for outcome in run(os.path.basename, ['a/b', 'c/d', 'e/f'], pool)))\n"
+    )
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['b', 'd', 'f']"

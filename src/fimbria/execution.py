@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from fimbria.errors import FimbriaError, InputError
@@ -69,7 +70,7 @@ def executor(jobs: int) -> Iterator[Executor]:
         return
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"), initializer=_ignore_interrupt)
+    pool = ProcessPoolExecutor(jobs, mp_context=_Spawn(), initializer=_ignore_interrupt)
     try:
         yield pool
     except BaseException:
@@ -113,6 +114,26 @@ def _outcome(item: Item, future: Future[Result]) -> Outcome[Item, Result]:
         return Outcome(item, None, error)
     except BrokenProcessPool as error:
         raise InputError(_DIED) from error
+
+
+class _Process(SpawnProcess):
+    """A fresh process that does not run the user's script again: jobs are functions of this package."""
+
+    def start(self) -> None:
+        """Start, with the script out of sight."""
+        main = sys.modules["__main__"]
+        hidden: dict[str, Any] = {n: vars(main).pop(n) for n in ("__file__", "__spec__") if n in vars(main)}
+        vars(main)["__spec__"] = None
+        try:
+            super().start()
+        finally:
+            vars(main).update(hidden)
+
+
+class _Spawn(SpawnContext):
+    """Starts such processes."""
+
+    Process = _Process
 
 
 def _ignore_interrupt() -> None:

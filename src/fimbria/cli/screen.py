@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.console import Console
@@ -86,4 +87,6 @@ def print_rows(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
 
 
 def _cell(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "n/a" if isnan(value) else f"{value:.3g}"
+    return str(value)

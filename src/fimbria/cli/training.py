@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from json import loads
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -129,7 +131,7 @@ def predict(
     screen = Screen(quiet=quiet)
     done = run_prediction(maps, cohort, group=group, caps=caps, splits=split, trust_code=trust_code or (), show=screen)
     if json:
-        metrics = None if done.metrics is None else done.metrics.to_dict("records")
+        metrics = None if done.metrics is None else loads(done.metrics.to_json(orient="records"))
         print_json({"group": done.group, "folder": str(done.folder), "left": done.left, "metrics": metrics})
         return
     if done.metrics is None:
@@ -209,7 +211,7 @@ def _show_metrics(metrics: pd.DataFrame, title: str) -> None:
             "metric": row["metric"],
             "of": row["class"],
             "value": float(row["value"]),
-            "95 % interval": f"{row['ci_low']:.2f} to {row['ci_high']:.2f}",
+            "95 % interval": f"{row['ci_low']:.2f} to {row['ci_high']:.2f}" if isfinite(row["ci_low"]) else "n/a",
         }
         for row in chosen.to_dict("records")
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fimbria import tables
 from fimbria.atomic import building
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import Cohort
@@ -90,8 +91,9 @@ def split_cohort(  # noqa: PLR0913  (the rule of the split)
     if name not in ("test", "validation"):
         msg = f"--name {name}: the side that is held out is called test, or validation for a split to train on."
         raise InputError(msg)
+    stratify = (stratify,) if isinstance(stratify, str) else tuple(stratify)
     cohort = _ready(table, folder, stratify, seed)
-    splitter = HoldOut(test, tuple(stratify), name)
+    splitter = HoldOut(test, stratify, name)
     split = next(splitter.split(cohort, np.random.default_rng(seed)))
     steps = flow.read(flow.beside(table))
     rule = {"rule": "hold-out", "n_test": test, "subset_name": name, "stratify": list(stratify), "seed": seed}
@@ -127,8 +129,9 @@ def kfold_cohort(
         When the cohort cannot be dealt so.
     """
     table, folder = Path(table), Path(folder)
+    stratify = (stratify,) if isinstance(stratify, str) else tuple(stratify)
     cohort = _ready(table, folder, stratify, seed)
-    splits = list(KFold(folds, tuple(stratify)).split(cohort, np.random.default_rng(seed)))
+    splits = list(KFold(folds, stratify).split(cohort, np.random.default_rng(seed)))
     rule = {"rule": "k-fold", "n_splits": folds, "subset_name": "validation", "stratify": list(stratify), "seed": seed}
     steps, digests = flow.read(flow.beside(table)), dict[str, str]()
     with building(folder) as place:
@@ -140,6 +143,9 @@ def kfold_cohort(
 
 
 def _written(cohort: Cohort, table: Path) -> Cohort:
+    if table.is_file() and table.read_text(encoding="utf-8") != tables.text(cohort.plain()):
+        msg = f"{table} is there already and says something else; nothing is ever written over. Choose another name."
+        raise InputError(msg)
     cohort.write(table)
     flow.write(cohort.flow, flow.beside(table))
     return cohort

@@ -60,6 +60,9 @@ def demo(folder: str | Path, *, seed: int = 3, jobs: int = 2, show: Show = quiet
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         msg = f"{folder} holds something already. Choose another folder: fimbria demo OTHER_FOLDER."
         raise InputError(msg)
+    if jobs < 1:
+        msg = f"--jobs {jobs}: at least 1 is needed."
+        raise InputError(msg)
     caps, labels = folder / "caps", folder / "labels"
     show.say(
         f"1. Making {PEOPLE} people from a template brain; half lose {DEGREE:g} % of the signal in the hippocampus."

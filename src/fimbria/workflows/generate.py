@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from fimbria import tables
 from fimbria.atomic import write_json
@@ -64,6 +66,8 @@ def generate_atrophy(  # noqa: PLR0913  (the recipe)
     if people < 2:  # noqa: PLR2004  (one ill, one healthy)
         msg = f"--people {people}: at least 2 are needed, one with the loss and one without."
         raise InputError(msg)
+    described = {"recipe": vars(recipe), "people": people}
+    _refuse_other(caps, described)
     grid = atrophy.grid_of(spacing)
     mask = (
         caps
@@ -78,5 +82,14 @@ def generate_atrophy(  # noqa: PLR0913  (the recipe)
             if outcome.error:
                 raise outcome.error
     tables.write(atrophy.table(recipe, people), caps / "data.tsv")
-    write_json(caps / "commandline.json", {"recipe": vars(recipe), "people": people, "environment": environment()})
     return caps / "data.tsv"
+
+
+def _refuse_other(caps: Path, described: dict[str, Any]) -> None:
+    """Refuse a folder that holds anything but an earlier run of the same recipe; begin with saying what it is."""
+    record = caps / "commandline.json"
+    kept = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if caps.is_dir() and any(caps.iterdir()) and any(kept.get(key) != value for key, value in described.items()):
+        msg = f"{caps} holds something else already; nothing is ever written over. Choose another folder."
+        raise InputError(msg)
+    write_json(record, {**described, "environment": environment()})

@@ -284,3 +284,20 @@ def test_where_strata_tie_the_seed_decides_and_not_the_alphabet():
     sites = [{int(p[-2:]) // 4 for p in people} for people in held]
     assert len({frozenset(chosen) for chosen in sites}) > 4
     assert set.union(*sites) == set(range(10))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_value_of_the_first_column_gives_its_share_however_small_the_strata(seed):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "participant_id": [f"sub-{i:02d}" for i in range(60)],
+            "session_id": "ses-M000",
+            "diagnosis": ["AD", "CN"] * 30,
+            "age": rng.uniform(55, 90, 60).round(1),
+        }
+    )
+    split = next(HoldOut(12, ("diagnosis", "age")).split(Cohort(frame), rng))
+    held = split.other.frame
+    assert (held["diagnosis"] == "AD").sum() == 6
+    assert abs(held["age"].mean() - split.train.frame["age"].mean()) < 4

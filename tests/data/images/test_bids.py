@@ -54,7 +54,7 @@ def test_a_session_without_the_image_leaves_and_is_named(copy):
     (copy / "sub-01" / "ses-M006" / "anat" / "sub-01_ses-M006_T1w.nii.gz").unlink()
     cohort = bids.cohort(copy, RAW)
     assert len(cohort) == 5
-    assert cohort.flow[-1].left == ((Session("", "sub-01", "ses-M006"), "has a raw image in anat"),)
+    assert cohort.flow[-1].left == ((Session("", "sub-01", "ses-M006"), "no raw image in anat"),)
 
 
 def test_an_image_that_nobody_has_is_said_so(tiny_bids):

@@ -55,7 +55,7 @@ def test_a_session_without_the_image_leaves_and_is_named(copy):
     Caps(copy, T1).find(WHO).unlink()
     cohort = caps.cohort(copy, T1)
     assert len(cohort) == 10
-    assert cohort.flow[-1].left == ((WHO, "has a t1-linear image"),)
+    assert cohort.flow[-1].left == ((WHO, "no t1-linear image"),)
 
 
 def test_an_image_that_nobody_has_is_said_so(tiny_caps):

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pandas.api.types import is_numeric_dtype
+
 from fimbria import tables
 from fimbria.atomic import write_json
 from fimbria.data.cohort import flow
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+    import pandas as pd
 
     from fimbria.data.cohort.cohort import Step
 
@@ -101,12 +104,11 @@ class HoldOut:
         if not 0 < wanted < len(people):
             msg = f"--{self.name} {self.size:g} would hold out {wanted} of {len(people)} participants of {cohort.name}; at least one is wanted on each side."
             raise InputError(msg)
-        strata = _strata(cohort, self.stratify)
-        quotas = _quotas([len(members) for members in strata], wanted, rng)
-        held: set[tuple[str, str]] = set()
-        for members, quota in zip(strata, quotas, strict=True):
-            order = rng.permutation(len(members))
-            held |= {members[i] for i in order[:quota]}
+        # A systematic sample of the people in the order of their strata: every stratum, and every value of the first
+        # column, gives its share to within one person; the generator settles the rest.
+        ordered = [members[i] for members in _strata(cohort, self.stratify, rng) for i in rng.permutation(len(members))]
+        start, step = rng.random(), len(ordered) / wanted
+        held = {ordered[int((start + place) * step)] for place in range(wanted)}
         yield _split(cohort, held, 0, self.name)
 
 
@@ -245,19 +247,21 @@ def _changed_lists(folder: Path) -> list[Problem]:
         for name, digest in recorded.items():
             path = folder / name
             if not path.is_file() and path.parent.is_dir():
-                problems.append(Problem(f"{path} was made and is gone", f"make the splits again, or remove {manifest}"))
+                problems.append(Problem(f"{path} was made and is gone", "make the splits again"))
             elif path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != digest:
                 problems.append(
                     Problem(
                         f"{path} is not the list that was made (its SHA-256 differs)",
-                        f"make the splits again, or remove {manifest}",
+                        "make the splits again",
                     )
                 )
     return problems
 
 
-def _strata(cohort: Cohort, columns: Sequence[str]) -> list[list[tuple[str, str]]]:
-    """Group participants by the values of their first session; groups and members in a fixed order."""
+def _strata(
+    cohort: Cohort, columns: Sequence[str], rng: np.random.Generator | None = None
+) -> list[list[tuple[str, str]]]:
+    """Group participants by the values of their first session; numbers in their order, words in that of the generator."""
     first = cohort.baseline()
     problems = [
         Problem(f"{column} is missing for {listing(missing)}", "fill it in, or do not stratify on it")
@@ -265,23 +269,21 @@ def _strata(cohort: Cohort, columns: Sequence[str]) -> list[list[tuple[str, str]
         if (missing := [str(s) for s, gone in zip(first.sessions, first.column(column).isna(), strict=True) if gone])
     ]
     refuse(cohort.name, problems)
-    keys = [tuple(map(str, row)) for row in first.frame[list(columns)].itertuples(index=False, name=None)]
-    groups: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    values = [first.column(column) for column in columns]
+    told = [of if is_numeric_dtype(of) else _lots(of.astype(str), rng) for of in values]
+    keys = list(zip(*told, strict=True))
+    groups: dict[tuple[Any, ...], list[tuple[str, str]]] = {}
     for session, key in sorted(zip(first.sessions, keys or [()] * len(first), strict=True)):
         groups.setdefault(key, []).append(session.participant)
     return [groups[key] for key in sorted(groups)]
 
 
-def _quotas(sizes: Sequence[int], wanted: int, rng: np.random.Generator) -> list[int]:
-    """Share `wanted` places among groups by largest remainder; among equal ones the generator decides."""
-    total = sum(sizes)
-    exact = [wanted * size / total for size in sizes]
-    quotas = [int(share) for share in exact]
-    lots = rng.permutation(len(sizes))
-    by_remainder = sorted(range(len(sizes)), key=lambda i: (round(quotas[i] - exact[i], 9), lots[i]))
-    for i in by_remainder[: wanted - sum(quotas)]:
-        quotas[i] += 1
-    return quotas
+def _lots(words: pd.Series, rng: np.random.Generator | None) -> pd.Series:
+    """Give each different word a number, drawn by lot."""
+    if rng is None:
+        return words
+    known = sorted(set(words))
+    return words.map(dict(zip(known, rng.permutation(len(known)).tolist(), strict=True)))
 
 
 def _split(cohort: Cohort, held: set[tuple[str, str]], index: int, name: str) -> Split:

@@ -120,7 +120,8 @@ def cohort(root: Path, pipeline: Pipeline, dataset: str = "") -> Cohort:
     name = dataset or root.name
     listed = Cohort(frame, name, _start(root, people, sessions, dataset))
     present = [bool(matching(session_folder(root, s) / pipeline.folder, pipeline, s)) for s in listed.sessions]
-    return listed.keep(present, f"has a {pipeline.name} image in {pipeline.folder}")
+    gone = [f"no {pipeline.name} image in {pipeline.folder}"] * len(listed)
+    return listed.keep(present, f"has a {pipeline.name} image in {pipeline.folder}", gone)
 
 
 def _people(root: Path) -> list[Path]:

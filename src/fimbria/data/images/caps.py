@@ -60,7 +60,7 @@ def check(root: Path) -> None:
         When it does not exist, holds no ``subjects``, or is a BIDS data set.
     """
     if not root.is_dir():
-        msg = f"there is no folder {root}; a CAPS was wanted. `fimbria preprocess` or `fimbria generate` makes one."
+        msg = f"there is no folder {root}; a CAPS was wanted. `fimbria preprocess` or `fimbria generate` makes one; if it has moved, `fimbria predict --caps` says where to."
         raise InputError(msg)
     if not (root / "subjects").is_dir():
         bids = bool(folders(root, "sub-"))
@@ -86,4 +86,5 @@ def cohort(root: Path, pipeline: Pipeline, dataset: str = "") -> Cohort:
     )
     listed = Cohort(pd.DataFrame([tuple(s) for s in sessions], columns=list(IDS)), dataset or root.name)
     present = [bool(matching(session_folder(root, s) / pipeline.folder, pipeline, s)) for s in listed.sessions]
-    return listed.keep(present, f"has a {pipeline.name} image")
+    gone = [f"no {pipeline.name} image"] * len(listed)
+    return listed.keep(present, f"has a {pipeline.name} image", gone)

@@ -133,7 +133,7 @@ class Learner:
         value = float(loss.detach())
         if not isfinite(value):
             people = sorted({who.participant_id for who in batch.whose})
-            msg = f"the loss is not a number ({value}) in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Try a smaller learning rate."
+            msg = f"the loss is not a number ({value}) in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Train anew with a smaller learning rate."
             raise DivergenceError(msg)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)

@@ -12,13 +12,14 @@ name                  ClinicaDL   formula                                       
 ``f1``                F1_score    2 TP / (2 TP + FP + FN)                            never
 ``mcc``               MCC         (TP TN - FP FN) / sqrt of the four margins' product never
 ``markedness``        MK          PPV + NPV - 1                                      never
-``lr-plus``           LR_plus     sensitivity / (1 - specificity), 0 where FP = 0    as balanced-accuracy
-``lr-minus``          LR_minus    (1 - sensitivity) / specificity, 0 where TN = 0    as balanced-accuracy
+``lr-plus``           LR_plus     sensitivity / (1 - specificity)                    as that, or FP = 0
+``lr-minus``          LR_minus    (1 - sensitivity) / specificity                    as that, or TN = 0
 ``roc-auc``           (none)      P(score of the class > of the rest) + P(equal) / 2 as balanced-accuracy
 ``loss``              loss        mean loss of the rows                              never
 ===================== =========== ================================================== ===========================
 
-Any other division by zero gives 0, as in ClinicaDL. With two classes the metrics of a class are those of the positive
+Any other division by zero gives 0, as in ClinicaDL; not so the likelihood ratios, whose 0 would say the contrary of
+what is the case. With two classes the metrics of a class are those of the positive
 one. With more, they are computed for each class against the rest, and their plain mean is the class ``mean``, undefined
 when one of them is. So the ``mean`` of ``balanced-accuracy`` is the mean of the classes' one-against-rest balanced
 accuracies; the mean recall that scikit-learn calls balanced accuracy is the ``mean`` of ``sensitivity``. Metrics that
@@ -127,14 +128,14 @@ def markedness() -> Metric:
 
 @metric("lr-plus")
 def lr_plus() -> Metric:
-    """Positive likelihood ratio; 0 where nobody of the rest is called so."""
-    return Metric("lr-plus", "higher", lambda one: ratio(one.sensitivity, _share(one.fp, one.tn)))
+    """Positive likelihood ratio; undefined where nobody of the rest is called so."""
+    return Metric("lr-plus", "higher", lambda one: ratio(one.sensitivity, _share(one.fp, one.tn), undefined=np.nan))
 
 
 @metric("lr-minus")
 def lr_minus() -> Metric:
-    """Negative likelihood ratio; 0 where everybody of the rest is called so."""
-    return Metric("lr-minus", "lower", lambda one: ratio(_share(one.fn, one.tp), one.specificity))
+    """Negative likelihood ratio; undefined where everybody of the rest is called so."""
+    return Metric("lr-minus", "lower", lambda one: ratio(_share(one.fn, one.tp), one.specificity, undefined=np.nan))
 
 
 @metric("roc-auc")
