@@ -34,6 +34,16 @@ def test_what_is_made_is_a_caps_with_its_table_and_the_mask_of_its_region(tmp_pa
     assert cut.locations(grid.shape)[0].mask.any()
 
 
+@pytest.mark.parametrize("record", [None, "{", "[]", '{"recipe": 3}'])
+def test_a_folder_of_something_else_is_never_written_over(tmp_path, record):
+    (tmp_path / "data.tsv").write_text("mine")
+    if record is not None:
+        (tmp_path / "commandline.json").write_text(record)
+    with pytest.raises(FimbriaError, match="nothing is ever written over"):
+        generate_atrophy(tmp_path, people=2, spacing=8)
+    assert (tmp_path / "data.tsv").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     "wrong", [{"people": 1}, {"region": "hipocampus"}, {"degree": 0}, {"spacing": 99}, {"seed": -1}, {"jobs": 0}]
 )

@@ -187,6 +187,14 @@ def test_a_maps_of_a_stranger_never_runs_code(trained, tmp_path, change):
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_record_without_classes_is_a_sentence(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    record = json.loads((study.maps / "maps.json").read_text())
+    (study.maps / "maps.json").write_text(json.dumps({**record, "fitted": {}}))
+    with pytest.raises(InputError, match="'classes' is needed"):
+        predict(study.maps, study.test, group="again")
+
+
 def test_a_table_of_a_stranger_never_runs_code(trained, tmp_path):
     study = trained.copy(tmp_path / "study")
     (study.maps / "evil.py").write_text(EVIL.format(str(tmp_path / "ran")))

@@ -88,7 +88,10 @@ def generate_atrophy(  # noqa: PLR0913  (the recipe)
 def _refuse_other(caps: Path, described: dict[str, Any]) -> None:
     """Refuse a folder that holds anything but an earlier run of the same recipe; begin with saying what it is."""
     record = caps / "commandline.json"
-    kept = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    try:
+        kept = dict(json.loads(record.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        kept = {}  # none, or of somebody else
     if caps.is_dir() and any(caps.iterdir()) and any(kept.get(key) != value for key, value in described.items()):
         msg = f"{caps} holds something else already; nothing is ever written over. Choose another folder."
         raise InputError(msg)

@@ -101,8 +101,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     choices = kept_choices(maps, experiment, trust_code)
     people = Cohort.read(Path(cohort))
     _refuse_seen(maps, people)
-    labelled = _labelled(people, maps)
     task = choices.task.build(maps.record["fitted"], {})
+    labelled = _labelled(people, maps.experiment.task.label, task.fitted["classes"])
     parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
     refuse_seen_images(maps, parts.images.entries)
     contracts = _kept_contracts(maps, parts, used)
@@ -196,9 +196,8 @@ def _refuse_seen(maps: Maps, people: Cohort) -> None:
         raise LeakError(msg)
 
 
-def _labelled(people: Cohort, maps: Maps) -> bool:
+def _labelled(people: Cohort, label: str, classes: Sequence[str]) -> bool:
     """Tell whether the labels of a cohort are known, and refuse those that are no class."""
-    label, classes = maps.experiment.task.label, maps.record["fitted"]["classes"]
     if label not in people.frame.columns or people.frame[label].isna().all():
         return False
     problems = clean_labels(people, label)
