@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fimbria.experiment import files
 from fimbria.experiment.experiment import Experiment
-from fimbria.workflows.cohorts import kfold_cohort, split_cohort
+from fimbria.workflows.splits import kfold_cohort, split_cohort
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -162,3 +162,14 @@ def listing(names: Sequence[object], most: int = 5) -> str:
     """
     shown = ", ".join(str(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Give a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "participant"), counted(1200, "session"), counted(2, "family", "families")
+    ('1 participant', '1,200 sessions', '2 families')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural or noun + 's'}"

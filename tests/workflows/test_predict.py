@@ -210,8 +210,32 @@ def test_refuses_seen_images_under_other_names(trained, tmp_path):
     new = tables.read(study.test).iloc[[0]]
     study.image(new["participant_id"][0]).write_bytes(study.image(seen).read_bytes())
     tables.write(new, tmp_path / "new.tsv")
-    with pytest.raises(LeakError, match=f"seen as {seen}"):
+    with pytest.raises(LeakError, match=f"{new['participant_id'][0]} ses-M000 = {seen} ses-M000"):
         predict(study.maps, tmp_path / "new.tsv", group="again", caps=study.caps)
+
+
+def test_each_look_at_people_is_counted_and_another_candidate_is_said(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    people = Maps(study.maps).audits
+    before = len(people.looks())
+    for group, splits in (("first", [0]), ("again", [0]), ("other", [1])):
+        predict(study.maps, study.test, group=group, caps=study.caps, splits=splits)
+    looks = people.looks().iloc[before:]
+    assert looks["group"].tolist() == ["first", "again", "other"]
+    assert looks["candidate"].iloc[0] == looks["candidate"].iloc[1] != looks["candidate"].iloc[2]
+    families = {group: {f.check for f in people.read(group).findings} for group in ("other",)}
+    assert "looks" in families["other"]
+    assert damage(Maps(study.maps).paths) == []
+
+
+def test_people_without_labels_are_looked_at_and_not_scored(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    people = Maps(study.maps).audits
+    before = len(people.looks())
+    tables.write(tables.read(study.test).drop(columns="diagnosis"), tmp_path / "new.tsv")
+    predict(study.maps, tmp_path / "new.tsv", group="unlabelled", caps=study.caps)
+    assert len(people.looks()) == before
+    assert people.read("unlabelled").open("leak") == []
 
 
 def test_what_a_broken_prediction_left_is_never_taken_for_a_result(trained, tmp_path, monkeypatch):

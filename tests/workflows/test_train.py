@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -234,8 +235,36 @@ def test_the_same_image_under_two_names_on_two_sides_is_refused(begun, tmp_path)
     sides = (tables.read(study.folds / "split-0" / f"{side}.tsv") for side in ("train", "validation"))
     one, other = (side["participant_id"][0] for side in sides)
     study.image(other).write_bytes(study.image(one).read_bytes())
-    with pytest.raises(LeakError, match=f"{one} ses-M000 and {other} ses-M000"):
+    with pytest.raises(LeakError, match=f"{one} ses-M000 = {other} ses-M000") as refused:
         plan(study.experiment)
+    assert "--accept-finding" in str(refused.value)
+
+
+def test_a_leak_that_somebody_answers_for_is_trained_and_its_reason_kept(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    sides = (tables.read(study.folds / "split-0" / f"{side}.tsv") for side in ("train", "validation"))
+    one, other = (side["participant_id"][0] for side in sides)
+    study.image(other).write_bytes(study.image(one).read_bytes())
+    with pytest.raises(LeakError) as refused:
+        plan(study.experiment)
+    names = re.findall(r"^    (\S+-[0-9a-f]{8})$", str(refused.value), re.MULTILINE)
+    certificate = plan(
+        study.experiment, accept=tuple((name, "one phantom, scanned twice") for name in names)
+    ).certificate
+    assert certificate.open("leak") == []
+    assert {acceptance.because for acceptance in certificate.accepted} == {"one phantom, scanned twice"}
+    with pytest.raises(ProblemsError, match="no finding is called"):
+        plan(begun.experiment, accept=(("same-image-00000000", "because"),))
+
+
+def test_a_training_keeps_the_certificate_of_its_splits(trained):
+    certificate = Maps(trained.maps).audits.read()
+    assert certificate.open("leak") == []
+    looked = {check.check: check for check in certificate.checks}
+    assert len(looked) == 16
+    assert looked["participant"].verdict == looked["same-image"].verdict == "clean"
+    assert looked["acquisition"].verdict == "not checked"
+    assert (trained.maps / "certificate.html").is_file()
 
 
 def test_two_data_sets_need_two_places_for_their_images(begun, tmp_path):

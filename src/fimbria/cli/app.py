@@ -1,6 +1,6 @@
 """The command ``fimbria``: finds the command, turns what goes wrong into a sentence and an exit code.
 
-Exit codes: 0 done; 1 something was found (a damaged MAPS); 2 wrong input; 130 interrupted, what is done is kept.
+Exit codes: 0 done; 1 something was found (a leak, a damaged MAPS); 2 wrong input; 130 interrupted, what is done is kept.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
 
-from fimbria.cli import cohort, images, information, training
+from fimbria.cli import audit, cohort, images, information, training
 from fimbria.cli.screen import err
 from fimbria.errors import FimbriaError
 
@@ -29,7 +29,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for group in (information, cohort, images, training):
+for group in (information, cohort, images, audit, training):
     group.register(app)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from fimbria.cli.screen import Screen, out, print_json, print_rows, say
+from fimbria.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,11 +27,28 @@ def register(parent: App) -> None:
         parent.command(command)
 
 
+def answers_of(found: Sequence[str] | None, because: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Pair the findings that somebody answers for with their reasons.
+
+    Raises
+    ------
+    InputError
+        When their numbers differ.
+    """
+    found, because = found or (), because or ()
+    if len(found) != len(because):
+        msg = f'{len(found)} --accept-finding and {len(because)} --because: each finding needs its reason, as --because "...".'
+        raise InputError(msg)
+    return tuple(zip(found, because, strict=True))
+
+
 def train(
     experiment: Path,
     maps: Path,
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
     dry_run: bool = False,
+    accept_finding: list[str] | None = None,
+    because: list[str] | None = None,
     quiet: bool = False,
 ) -> None:
     """Train what an experiment describes; keep everything in a new results folder (MAPS).
@@ -47,12 +65,17 @@ def train(
         Where to keep the results; a folder that does not exist yet, or is empty.
     dry_run
         Check everything and decode the images, and train nothing.
+    accept_finding
+        Name of a finding of the audit that you answer for; it stands in every report. Repeat it for several.
+    because
+        Your reason, one for each --accept-finding.
     quiet
         Show nothing but the result.
     """
     from fimbria.cli.options import parse
     from fimbria.experiment import files
 
+    answers = answers_of(accept_finding, because)
     described = files.read(experiment, parse(options))
     from fimbria.results.maps.maps import refuse_occupied
 
@@ -61,12 +84,14 @@ def train(
 
     screen = Screen(quiet=quiet)
     if dry_run:
-        planned = workflow.plan(described, maps, show=screen)
+        planned = workflow.plan(described, maps, accept=answers, show=screen)
         images = planned.parts.images
         say(f"Ready: {len(images.entries)} images, {len(images.locations)} parts each, {len(planned.splits)} splits.")
+        if planned.certificate:
+            say(f"Audit: {planned.certificate.verdict}")
         say(f"To train: fimbria train {shlex.join([str(experiment), str(maps), *options])}")
         return
-    trained = workflow.train(described, maps, show=screen)
+    trained = workflow.train(described, maps, accept=answers, show=screen)
     _show_validation(trained.root)
 
 
@@ -98,6 +123,8 @@ def predict(
     caps: Path | None = None,
     split: list[int] | None = None,
     trust_code: list[str] | None = None,
+    accept_finding: list[str] | None = None,
+    because: list[str] | None = None,
     json: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -121,6 +148,10 @@ def predict(
         Use the weights of this split only; repeat it for several.
     trust_code
         SHA-256 of a study's own file that may be run.
+    accept_finding
+        Name of a finding of the audit that you answer for; it stands in every report. Repeat it for several.
+    because
+        Your reason, one for each --accept-finding.
     json
         Print the metrics as JSON.
     quiet
@@ -129,7 +160,16 @@ def predict(
     from fimbria.workflows.predict import predict as run_prediction
 
     screen = Screen(quiet=quiet)
-    done = run_prediction(maps, cohort, group=group, caps=caps, splits=split, trust_code=trust_code or (), show=screen)
+    done = run_prediction(
+        maps,
+        cohort,
+        group=group,
+        caps=caps,
+        splits=split,
+        trust_code=trust_code or (),
+        accept=answers_of(accept_finding, because),
+        show=screen,
+    )
     if json:
         metrics = None if done.metrics is None else loads(done.metrics.to_json(orient="records"))
         print_json({"group": done.group, "folder": str(done.folder), "left": done.left, "metrics": metrics})

@@ -8,11 +8,11 @@ from pathlib import Path
 from fimbria.errors import InputError
 from fimbria.experiment import files
 from fimbria.experiment.experiment import Experiment
-from fimbria.workflows.cohorts import kfold_cohort, split_cohort
 from fimbria.workflows.generate import generate_atrophy
 from fimbria.workflows.predict import Prediction, predict
 from fimbria.workflows.report import report
 from fimbria.workflows.show import Show, quiet
+from fimbria.workflows.splits import kfold_cohort, split_cohort
 from fimbria.workflows.train import train
 
 PEOPLE, HELD_OUT, FOLDS, DEGREE = 100, 25, 3, 40.0

@@ -12,9 +12,10 @@ from fimbria.data.cohort.cohort import Cohort
 from fimbria.data.extraction import extraction
 from fimbria.data.extraction.store import Store, default_root
 from fimbria.data.images import bids, caps
+from fimbria.data.images.layout import source_of
 from fimbria.data.images.pipelines import Pipeline, pipeline
 from fimbria.errors import InputError
-from fimbria.workflows.parts import GIVEN, source_of
+from fimbria.workflows.parts import GIVEN
 from fimbria.workflows.preflight import prepared
 from fimbria.workflows.show import Show, quiet
 

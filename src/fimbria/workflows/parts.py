@@ -14,9 +14,7 @@ from fimbria.data.cohort.cohort import Cohort, Session, clean_labels
 from fimbria.data.cohort.splits import Split
 from fimbria.data.extraction import Extraction, Location, extraction
 from fimbria.data.extraction.store import Entry, Store, default_root
-from fimbria.data.images import caps as caps_folders
-from fimbria.data.images.bids import Bids
-from fimbria.data.images.caps import Caps
+from fimbria.data.images.layout import source_of
 from fimbria.data.images.pipelines import Pipeline, pipeline
 from fimbria.errors import ComponentError, InputError, Problem, refuse
 from fimbria.learning.networks import network
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from torch import nn
 
-    from fimbria.data.images.source import ImageSource
     from fimbria.experiment.experiment import Component, Experiment
     from fimbria.geometry import Shape
     from fimbria.registry import Registered, Registry
@@ -187,14 +184,6 @@ def learnable(splits: Sequence[Split], experiment: Experiment, choices: Choices)
     )
     made: Task = choices.task.build({"classes": classes, "positive": experiment.task.positive}, {})
     return made
-
-
-def source_of(data_set: Path, chosen: Pipeline) -> ImageSource:
-    """Give the place to look for a pipeline's images."""
-    if chosen.layout == "bids":
-        return Bids(data_set, chosen)
-    caps_folders.check(data_set)
-    return Caps(data_set, chosen)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fimbria.data.audit.material import Look
 from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
 from fimbria.errors import InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
 from fimbria.learning.inference import predict as predict_samples
 from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.devices import arithmetic, fabric_for
+from fimbria.provenance import now
 from fimbria.results.maps.contract import Contract
 from fimbria.results.maps.integrity import refuse_changed, seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
 from fimbria.results.predictions.ensemble import average, part_weights, vote
-from fimbria.workflows.fingerprints import refuse_seen_images
+from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at
 from fimbria.workflows.parts import Parts, images
 from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
 from fimbria.workflows.show import Show, quiet
@@ -64,6 +66,7 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     caps: str | Path | None = None,
     splits: Sequence[int] | None = None,
     trust_code: Sequence[str] = (),
+    accept: Accept = (),
     show: Show = quiet,
 ) -> Prediction:
     """Predict a cohort with a trained MAPS and keep the result in it as a group.
@@ -82,13 +85,15 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         Which splits' weights to use; by default all.
     trust_code
         SHA-256 of the study's own files that this MAPS may run.
+    accept
+        Findings of the audit that the user answers for: name and reason; they stand in the certificate and the report.
     show
         Who watches.
 
     Raises
     ------
     LeakError
-        When the weights have seen somebody of the cohort.
+        When the weights have seen somebody of the cohort, or the audit finds a leak that nobody answers for.
     ProblemsError, InputError
         When an image breaks the contract of the weights, a label is no class, or a name is taken or unknown.
     """
@@ -104,7 +109,10 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     task = choices.task.build(maps.record["fitted"], {})
     labelled = _labelled(people, maps.experiment.task.label, task.fitted["classes"])
     parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
-    refuse_seen_images(maps, parts.images.entries)
+    weights, date = candidate(maps, used), now()
+    looks = [*looks_at(maps), *([Look(group, weights, frozenset(people.participants), date)] if labelled else [])]
+    certificate = certify_prediction(maps, group, people, parts.images.entries, choices.pipeline.build(), looks, accept)
+    show.say(f"Audit: {certificate.verdict}")
     contracts = _kept_contracts(maps, parts, used)
     if parts.images.left:
         people = people.keep([s in parts.images.entries for s in people.sessions], "has a usable image")
@@ -122,6 +130,9 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
             "labelled": labelled,
             "splits": used,
         }
+        maps.audits.keep(certificate, group)
+        if labelled:
+            maps.audits.count_look(group, weights, date)
         maps.keep_group(group, people, about=about)
         if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
             seal(maps.paths, group)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from fimbria.atomic import write_text
 from fimbria.data.extraction.store import Store, default_root
+from fimbria.data.images.layout import source_of
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import FimbriaError
 from fimbria.results.maps.maps import Maps
 from fimbria.results.report.page import html_of
-from fimbria.workflows.parts import source_of
 
 if TYPE_CHECKING:
     import numpy as np

@@ -26,7 +26,8 @@ from fimbria.provenance import environment, free_bytes, memory_gib, now
 from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.results.maps.integrity import seal, unseal
 from fimbria.results.maps.maps import Maps, refuse_occupied
-from fimbria.workflows.fingerprints import fingerprints, refuse_changed_images, refuse_shared_images
+from fimbria.workflows.certify import Accept, certify_training
+from fimbria.workflows.evidence import fingerprints, refuse_changed_images
 from fimbria.workflows.interrupt import postponed
 from fimbria.workflows.parts import Images, Parts, chosen_sessions, images, learnable, resolve
 from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from lightning_fabric import Fabric
 
+    from fimbria.data.audit.certificate import Certificate
     from fimbria.data.cohort.cohort import Session
     from fimbria.experiment.experiment import Experiment
     from fimbria.learning.training.learner import Learner
@@ -48,13 +50,24 @@ _BYTES_A_WEIGHT = 16  # the weight, its gradient, and two moments of the optimiz
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A training that could start now."""
+    """A training that could start now.
+
+    Attributes
+    ----------
+    parts
+        What it is made of.
+    splits
+        Who learns, and who is held out.
+    certificate
+        What the audit of both found; None for a training that goes on, which was audited at its start.
+    """
 
     parts: Parts
     splits: tuple[Split, ...]
+    certificate: Certificate | None = None
 
 
-def plan(experiment: Experiment, folder: Path | None = None, *, show: Show = quiet) -> Plan:
+def plan(experiment: Experiment, folder: Path | None = None, *, accept: Accept = (), show: Show = quiet) -> Plan:
     """Check everything that a training needs, and decode its images; nothing is trained and no MAPS is made.
 
     Parameters
@@ -63,6 +76,8 @@ def plan(experiment: Experiment, folder: Path | None = None, *, show: Show = qui
         What to train.
     folder
         Where the MAPS will be, for the room on that disk; by default here.
+    accept
+        Findings of the audit that the user answers for: name and reason.
     show
         Who watches.
 
@@ -70,6 +85,8 @@ def plan(experiment: Experiment, folder: Path | None = None, *, show: Show = qui
     ------
     ProblemsError, InputError
         For what stands in the way: all names and options first, then all tables, then all images.
+    LeakError
+        For what the audit finds and nobody answers for.
     """
     choices = resolve(experiment)
     fabric_for(experiment.compute)
@@ -79,13 +96,14 @@ def plan(experiment: Experiment, folder: Path | None = None, *, show: Show = qui
     found = images(experiment, choices, _everybody(splits), show=show)
     splits = tuple(_with_images(split, found) for split in splits)
     task = learnable(splits, experiment, choices)  # once more: whoever has no image may have been the last of a class
-    refuse_shared_images(splits, found.entries)
+    steps = read_flow(experiment.data.splits)
+    certificate = certify_training(experiment, splits, found.entries, choices.pipeline.build(), steps, accept)
     parts = Parts(experiment, choices, task, found)
     refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))
-    return Plan(parts, splits)
+    return Plan(parts, splits, certificate)
 
 
-def train(experiment: Experiment, folder: str | Path, *, show: Show = quiet) -> Maps:
+def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), show: Show = quiet) -> Maps:
     """Train what the experiment describes; keep everything in a new MAPS.
 
     Parameters
@@ -94,6 +112,8 @@ def train(experiment: Experiment, folder: str | Path, *, show: Show = quiet) -> 
         What to train.
     folder
         A folder that does not exist yet, or is empty.
+    accept
+        Findings of the audit that the user answers for: name and reason; they stand in the certificate and the report.
     show
         Who watches.
 
@@ -112,7 +132,9 @@ def train(experiment: Experiment, folder: str | Path, *, show: Show = quiet) -> 
     folder = Path(folder)
     refuse_occupied(folder)
     experiment = experiment.anchored()
-    planned = plan(experiment, folder, show=show)
+    planned = plan(experiment, folder, accept=accept, show=show)
+    if planned.certificate:
+        show.say(f"Audit: {planned.certificate.verdict}")
     with arithmetic(experiment.compute):
         surroundings = {**environment(), **facts()}
     record = {
@@ -280,6 +302,8 @@ def _keep_groups(maps: Maps, planned: Plan) -> None:
     missing = {str(session): reason for session, reason in planned.parts.images.left}
     write_json(maps.paths.flow, {"cohort": flow.as_plain(steps), "without_image": missing})
     tables.write(fingerprints(planned.parts.images.entries), maps.paths.images)
+    if planned.certificate:
+        maps.audits.keep(planned.certificate)
 
 
 def _planned_again(maps: Maps, trusted: Sequence[str], show: Show) -> Plan:

@@ -146,7 +146,6 @@ def test_the_baseline_is_one_session_each_the_one_of_the_lowest_month(people):
         (["ses-1", "ses-2"], {"age": [70, 71], "acq_time": ["2021-01-01", "2020-01-01T10:00:00"]}, "ses-2"),
         (["ses-1", "ses-2"], {"age": [71, 70], "acq_time": ["2021-01-01", None]}, "ses-2"),
         (["ses-1", "ses-2"], {"age": [71, 70], "acq_time": ["2021-01-01", "2021-01-01"]}, "ses-2"),
-        (["ses-1", "ses-2"], {"acq_time": ["not a date", "neither"]}, "ses-1"),
         (["ses-1", "ses-2"], {"acq_time": [None, None]}, "ses-1"),
         (["ses-1", "ses-2"], {"acq_time": ["2020-01-01T23:30:00-05:00", "2020-01-02T01:00:00+00:00"]}, "ses-2"),
     ],
@@ -180,3 +179,41 @@ def test_labels_that_are_missing_or_padded_are_named():
     assert missing.what == "diagnosis is missing for sub-02 ses-1 in people"
     assert padded.what == "diagnosis is 'CN ' in people, row 3"
     assert not clean_labels(people.keep([True, False, False], "is clean"), "diagnosis")
+
+
+def test_a_date_that_is_no_date_is_refused_with_whose_it_is():
+    people = pd.DataFrame(
+        {"participant_id": ["sub-01", "sub-02"], "session_id": ["ses-1"] * 2, "acq_time": ["2020-02-30", None]}
+    )
+    with pytest.raises(ProblemsError, match=r"acq_time is no date for sub-01 ses-1 \('2020-02-30'\)"):
+        Cohort(people)
+
+
+@pytest.mark.parametrize("name", ["sub-../../etc", "sub-a b", "sub-a/b", "sub-", "sub-a..b", "sub-é", "sub-a\n"])
+def test_a_name_that_cannot_be_part_of_a_path_is_refused(name):
+    with pytest.raises(ProblemsError):
+        Cohort(pd.DataFrame({"participant_id": [name], "session_id": ["ses-1"]}))
+
+
+@pytest.mark.parametrize("name", ["sub-01", "sub-ADNI002S0295", "sub-OAS1_0001", "sub-a.b", "sub-x+y"])
+def test_names_of_the_field_s_data_sets_are_taken(name):
+    assert Cohort(pd.DataFrame({"participant_id": [name], "session_id": ["ses-1"]})).participant_count == 1
+
+
+def test_it_is_said_by_what_the_first_session_was_told():
+    rows = {
+        "participant_id": ["sub-01"] * 2 + ["sub-02"] * 2 + ["sub-03"] * 2 + ["sub-04"] * 2 + ["sub-05"],
+        "session_id": ["ses-1", "ses-2", "ses-1", "ses-2", "ses-1", "ses-2", "ses-a", "ses-b", "ses-1"],
+        "acq_time": ["2021-01-01", "2020-01-01", *[None] * 7],
+        "age": [70, 71, 71, 70, *[None] * 5],
+    }
+    told = Cohort(pd.DataFrame(rows)).told_baseline()
+    assert told.startswith("first session: ")
+    for by in ("by date", "by age", "by the number in its name", "in the order of the table, for nothing else tells"):
+        assert f"{by} (1 participant)" in told
+
+
+def test_with_one_session_each_nothing_has_to_be_told():
+    assert Cohort(pd.DataFrame({"participant_id": ["sub-1"], "session_id": ["ses-1"]})).told_baseline() == (
+        "one session a participant"
+    )

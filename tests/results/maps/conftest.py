@@ -55,6 +55,6 @@ def entry():
         affine = np.diag([*spacing, 1.0])
         affine[:3, 3] = origin
         statistics = Statistics(float(array.min()), float(array.max()), float(array.mean()), float(array.std()))
-        return Entry(Path("nowhere"), Grid(array.shape, affine), statistics, Fingerprint(0, 0, ""))
+        return Entry(Path("nowhere"), Grid(array.shape, affine), statistics, Fingerprint(0, 0, ""), "")
 
     return make

@@ -9,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from fimbria import tables
-from fimbria.errors import Problem, listing, refuse
+from fimbria.errors import Problem, counted, listing, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 IDS = ("dataset", "participant_id", "session_id")
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9+_-]|\.(?!\.))*"  # what can be part of a file's name, and leads nowhere else
+_CLOCKS = {"acq_time": "by date", "age": "by age", "number": "by the number in its name"}
 
 
 class Session(NamedTuple):
@@ -171,9 +173,9 @@ class Cohort:
         if not mask.any():
             first, reason = left[0]
             refuse(self.name, [Problem(f"no session passes: {rule}", f"the first of {len(left)}, {first}: {reason}")])
-        frame = self.frame[mask]
+        frame = self.frame[mask].reset_index(drop=True)
         people = len(frame[["dataset", "participant_id"]].drop_duplicates())
-        return Cohort(frame, self.name, (*self.flow, Step(rule, people, len(frame), left)))
+        return _checked(frame, self.name, (*self.flow, Step(rule, people, len(frame), left)))
 
     def of_participants(self, people: set[tuple[str, str]]) -> Cohort:
         """Give the sessions of some participants; the flow begins anew, nobody was excluded."""
@@ -190,21 +192,61 @@ class Cohort:
 
     def is_baseline(self) -> np.ndarray:
         """Tell for each session whether it is its participant's first, ``(sessions,)``, bool."""
-        frame = self.frame[list(IDS)].copy()
-        frame["place"] = np.arange(len(frame))
-        months = frame["session_id"].str.extract(r"(\d+)", expand=False).astype(float)
-        clocks: dict[str, pd.Series] = {}
-        if "acq_time" in self.frame.columns:
-            times = pd.to_datetime(self.frame["acq_time"], errors="coerce", format="ISO8601", utc=True)
-            clocks["acq_time"] = times.astype("int64").astype(float).where(times.notna())
-        if "age" in self.frame.columns:
-            clocks["age"] = pd.to_numeric(self.frame["age"], errors="coerce")
-        who = [frame["dataset"], frame["participant_id"]]
-        for name, clock in clocks.items():  # a clock that some session of a participant lacks tells nothing of them
-            frame[name] = clock.where(clock.notna().groupby(who).transform("all"), 0.0)
-        frame["month"] = months.fillna(np.inf)
-        first = frame.sort_values([*clocks, "month", "place"]).drop_duplicates(["dataset", "participant_id"])
+        frame, clocks = _clocked(self.frame)
+        first = frame.sort_values([*clocks, "place"]).drop_duplicates(["dataset", "participant_id"])
         return np.isin(np.arange(len(frame)), first["place"].to_numpy())
+
+    def told_baseline(self) -> str:
+        """Say by what the first of several sessions was found, and of how many participants.
+
+        Examples
+        --------
+        >>> frame = pd.DataFrame({"participant_id": ["sub-01"] * 2, "session_id": ["ses-M012", "ses-M000"]})
+        >>> Cohort(frame).told_baseline()
+        'first session: by the number in its name (1 participant)'
+        """
+        frame, clocks = _clocked(self.frame)
+        who = [frame["dataset"], frame["participant_id"]]
+        several = frame.groupby(who)["place"].transform("size") > 1
+        if not several.any():
+            return "one session a participant"
+        told = pd.Series("", index=frame.index)
+        for clock in clocks:  # the first clock that tells a participant's sessions apart
+            apart = frame.groupby(who)[clock].transform("nunique") > 1
+            told = told.mask(several & (told == "") & apart, _CLOCKS[clock])
+        told = told.mask(several & (told == ""), "in the order of the table, for nothing else tells")
+        counts = told[several & ~frame.duplicated(["dataset", "participant_id"])].value_counts()
+        return "first session: " + ", ".join(f"{by} ({counted(count, 'participant')})" for by, count in counts.items())
+
+
+def _checked(frame: pd.DataFrame, name: str, flow: tuple[Step, ...]) -> Cohort:
+    """Give rows of a cohort as one; they were checked when it was made."""
+    cohort = object.__new__(Cohort)
+    for attribute, value in (("frame", frame), ("name", name), ("flow", flow)):
+        object.__setattr__(cohort, attribute, value)
+    return cohort
+
+
+def _clocked(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Give the sessions with everything that tells their order, and its columns, most trusted first."""
+    frame = table[list(IDS)].copy()
+    frame["place"] = np.arange(len(frame))
+    clocks: dict[str, pd.Series] = {}
+    if "acq_time" in table.columns:
+        times = _dates(table["acq_time"])
+        clocks["acq_time"] = times.astype("int64").astype(float).where(times.notna())
+    if "age" in table.columns:
+        clocks["age"] = pd.to_numeric(table["age"], errors="coerce")
+    who = [frame["dataset"], frame["participant_id"]]
+    for name, clock in clocks.items():  # a clock that some session of a participant lacks tells nothing of them
+        frame[name] = clock.where(clock.notna().groupby(who).transform("all"), 0.0)
+    frame["number"] = frame["session_id"].str.extract(r"(\d+)", expand=False).astype(float).fillna(np.inf)
+    return frame, [*clocks, "number"]
+
+
+def _dates(values: pd.Series) -> pd.Series:
+    """Read dates; what is none becomes missing."""
+    return pd.to_datetime(values, errors="coerce", format="ISO8601", utc=True)
 
 
 def shared_participants(one: Cohort, other: Cohort) -> list[str]:
@@ -244,6 +286,17 @@ def _problems(frame: pd.DataFrame) -> list[Problem]:
                     f"BIDS writes {prefix}{example}",
                 )
             )
+        odd = texts[texts.str.startswith(prefix) & ~texts.str.strip().str.fullmatch(prefix + _LABEL)]
+        if len(odd):
+            what = f"{column} cannot be part of a file's name in {len(odd)} rows ({str(odd.iloc[0])!r})"
+            problems.append(Problem(what, "letters, digits, '-', '_', '.' and '+' are wanted"))
+    if "acq_time" in frame.columns:
+        undated = frame["acq_time"].notna() & _dates(frame["acq_time"]).isna()
+        who = [str(Session(*map(str, row))) for row in frame.loc[undated, list(IDS)].itertuples(index=False)]
+        if who:
+            value = frame.loc[undated, "acq_time"].iloc[0]
+            remedy = "2019-03-01 or 2019-03-01T09:30:00 is wanted, or n/a"
+            problems.append(Problem(f"acq_time is no date for {listing(who)} ({value!r})", remedy))
     twice = frame[frame.duplicated(list(IDS), keep="first")]
     if len(twice):
         names = [str(Session(*map(str, row))) for row in twice[list(IDS)].drop_duplicates().itertuples(index=False)]

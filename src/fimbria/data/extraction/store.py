@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from fimbria.data.cohort.cohort import Session
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,15 @@ class Entry:
         Of all its voxels.
     source
         Fingerprint of the file it was decoded from.
+    voxels
+        SHA-256 of that file's voxels, whatever its name, header or compression.
     """
 
     path: Path
     grid: Grid
     statistics: Statistics
     source: Fingerprint
+    voxels: str
 
     def __getitem__(self, box: Box) -> NDArray[np.float32]:
         """Read the voxels of a box."""
@@ -141,11 +144,12 @@ class Store:
             return self._written(replace(kept, source=fingerprint), kept[tuple(map(slice, kept.shape))])
         image = nifti.read(source)
         _refuse_unusable(image.array, source)
+        voxels = image.digest()
         if self.spacing_mm is not None:
             image = resampled(image, image.grid.respaced(self.spacing_mm))
         array = np.ascontiguousarray(image.array)
         statistics = Statistics(float(array.min()), float(array.max()), float(array.mean()), float(array.std()))
-        return self._written(Entry(self.path(session, source), image.grid, statistics, fingerprint), array)
+        return self._written(Entry(self.path(session, source), image.grid, statistics, fingerprint, voxels), array)
 
     def _written(self, entry: Entry, array: NDArray[np.float32]) -> Entry:
         # safetensors would write the file itself, but calls a full disk by no name that a caller could tell apart
@@ -163,7 +167,7 @@ def read_entry(path: Path) -> Entry | None:
     if header.get("format") != FORMAT:
         return None
     grid = Grid(tuple(header["shape"]), np.asarray(header["affine"]))
-    return Entry(path, grid, Statistics(**header["statistics"]), Fingerprint(**header["source"]))
+    return Entry(path, grid, Statistics(**header["statistics"]), Fingerprint(**header["source"]), header["voxels"])
 
 
 def default_root(data_set: Path, layout: str) -> Path:
@@ -178,6 +182,7 @@ def _header(entry: Entry) -> dict[str, Any]:
         "affine": entry.grid.affine.tolist(),
         "statistics": vars(entry.statistics),
         "source": entry.source.as_dict(),
+        "voxels": entry.voxels,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from dataclasses import dataclass
 from io import BytesIO
@@ -11,6 +12,7 @@ import nibabel
 import numpy as np
 from isal import igzip, isal_zlib
 from nibabel.filebasedimages import ImageFileError
+from nibabel.orientations import apply_orientation, io_orientation
 from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
@@ -51,6 +53,15 @@ class Image:
 
     array: NDArray[Any]
     grid: Grid
+
+    def digest(self) -> str:
+        """Give the SHA-256 of shape and voxels laid out RAS+: the same image has the same, however it is stored."""
+        upright = apply_orientation(self.array, io_orientation(self.grid.affine))
+        shape = "x".join(map(str, upright.shape)).encode()
+        voxels = np.ascontiguousarray(upright, dtype=np.float32)
+        digest = hashlib.sha256(shape)
+        digest.update(voxels.data)
+        return digest.hexdigest()
 
 
 def read(path: Path) -> Image:

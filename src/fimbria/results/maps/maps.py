@@ -16,6 +16,7 @@ from fimbria.errors import MapsError
 from fimbria.experiment import files
 from fimbria.experiment.experiment import Experiment
 from fimbria.provenance import packages
+from fimbria.results.maps.audits import Audits
 from fimbria.results.maps.paths import RESERVED, Paths, checked
 from fimbria.results.maps.training import Training
 from fimbria.results.predictions.table import PredictionTable
@@ -141,6 +142,11 @@ class Maps:
         """Names of the groups that were predicted beside train and validation."""
         lists = (self.root / "groups").glob("*/data.tsv")
         return sorted(path.parent.name for path in lists if path.parent.name not in RESERVED)
+
+    @property
+    def audits(self) -> Audits:
+        """Give what its audits found, and how often it was asked."""
+        return Audits(self.paths)
 
     def training(self, split: int) -> Training:
         """Give what is kept of the training of one split."""

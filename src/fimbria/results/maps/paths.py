@@ -6,12 +6,14 @@
       maps.json                  experiment, components, versions, hardware, git state, command, date
       environment.txt            every installed package with its version
       checksums.sha256           of every file below
+      certificate.json, .html    what the audit of the splits looked for and found
       groups/
         train+validation.tsv     everybody the weights have seen
         images.tsv               fingerprint of every image that was read
         flow.json                who left before the splits were made, and why
+        looks.tsv                each time that a group was scored, and by which weights
         <train|validation>/split-<i>/data.tsv
-        <group>/data.tsv, maps.json
+        <group>/data.tsv, maps.json, certificate.json, certificate.html
       split-<i>/
         training_logs/training.tsv, times.tsv
         tmp/checkpoint.pt        only while it is trained

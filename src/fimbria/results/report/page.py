@@ -11,13 +11,13 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from fimbria import tables
-from fimbria.errors import ComponentError, InputError
+from fimbria.errors import ComponentError, InputError, counted
 from fimbria.experiment.files import as_toml
 from fimbria.results.evaluation.metric import metric as metric_registry
 from fimbria.results.maps.integrity import damage
-from fimbria.results.report import figures, people, scored, summary
+from fimbria.results.report import audited, figures, people, scored, summary
 from fimbria.results.report.embedding import png_data_uri, svg
-from fimbria.results.report.wording import UNDEFINED, anonymous, counted, with_interval
+from fimbria.results.report.wording import UNDEFINED, anonymous, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -54,6 +54,7 @@ def html_of(maps: Maps, slices: Mapping[str, tuple[NDArray[Any], NDArray[Any], N
     found, notes = scored.read(maps)
     groups = scored.groups(maps)
     flow = people.read(maps, groups)
+    audits = audited.read(maps, notes)
     several = len(maps.experiment.task.selection_metrics) > 1
     page = {
         "title": summary.title(maps),
@@ -73,6 +74,7 @@ def html_of(maps: Maps, slices: Mapping[str, tuple[NDArray[Any], NDArray[Any], N
         "images": list(_images(slices)),
         "images_left_out": max(len(slices or ()) - _MOST_IMAGES, 0),
         "run": _run(maps, notes),
+        "audits": audits,
         "damage": [(_placeless(maps, p.what), _placeless(maps, p.remedy)) for p in damage(maps.paths)],
         "notes": [_placeless(maps, note) for note in [*notes, *flow.notes]],
         "version": metadata.version("fimbria"),

@@ -12,9 +12,9 @@ import pandas as pd
 
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import Cohort, shared_participants
-from fimbria.errors import InputError
+from fimbria.errors import InputError, counted
 from fimbria.results.report.figures import Stage
-from fimbria.results.report.wording import anonymous, counted, people, spread
+from fimbria.results.report.wording import anonymous, people, spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

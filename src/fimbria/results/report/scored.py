@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fimbria.errors import InputError
+from fimbria.errors import InputError, counted
 from fimbria.results.evaluation.classification import COLUMNS, confusion, roc_curve
-from fimbria.results.report.wording import UNDEFINED, counted, with_interval
+from fimbria.results.report.wording import UNDEFINED, with_interval
 from fimbria.tables import need
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from fimbria.results.report.wording import counted, joined, number, people, spread, with_interval
+from fimbria.errors import counted
+from fimbria.results.report.wording import joined, number, people, spread, with_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

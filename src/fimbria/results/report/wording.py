@@ -6,6 +6,8 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from fimbria.errors import counted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -43,17 +45,6 @@ def with_interval(value: float, low: float, high: float, decimals: int = 2) -> s
     if not math.isfinite(value):
         return UNDEFINED
     return f"{number(value, decimals)} [{number(low, decimals)}, {number(high, decimals)}]"
-
-
-def counted(count: int, noun: str) -> str:
-    """Give a count with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "participant"), counted(12, "session")
-    ('1 participant', '12 sessions')
-    """
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def people(participants: int, sessions: int) -> str:

@@ -1,0 +1,1 @@
+"""Leaks: what is looked for, what was found, and a certificate."""

@@ -1,0 +1,55 @@
+"""Weights that had seen held-out people before this training began."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fimbria.data.audit.finding import Checked, Finding
+from fimbria.data.audit.knowledge.seen import ANONYMOUS, seen
+from fimbria.data.audit.material import where
+from fimbria.errors import listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fimbria.data.audit.material import Material
+
+NAME = "pretrained-on-test"
+ASKS = "Had the weights seen held-out people before this training?"
+UNKNOWN = (
+    "it is not known whom the weights had seen before; say so with --pretrained TABLE (participant_id, and dataset). "
+    "Weights that began at random have seen nobody"
+)
+
+
+def look(material: Material) -> Checked:
+    """Compare everybody that the weights had seen with every held-out side."""
+    if material.pretrained is None:
+        return Checked(NAME, ASKS, unchecked=UNKNOWN)
+    if not material.has_people:
+        return Checked(NAME, ASKS, unchecked=ANONYMOUS)
+    held = material.held_out
+    rows = held[seen(held, material.pretrained)]
+    sides = sorted(set(rows["side"]))
+    return Checked(
+        NAME,
+        ASKS,
+        f"{len(material.pretrained):,} people that the weights had seen, against {held['person'].nunique():,} people on "
+        "held-out sides; every identifier compared, exactly",
+        tuple(_finding(side, rows[rows["side"] == side], material.pretrained) for side in sides),
+    )
+
+
+def _finding(side: str, rows: pd.DataFrame, people: frozenset[tuple[str, str]]) -> Finding:
+    who = tuple(sorted(set(rows["person"])))
+    scoped = (rows["dataset"] != "").all() and all(dataset for dataset, _ in people)
+    doubt = "" if scoped else "; where a data set has no name, the participant's name alone was compared"
+    return Finding(
+        NAME,
+        "leak",
+        f"the weights had seen {len(who):,} of the people in {side} before this training: {listing(who)}{doubt}",
+        who,
+        where([side], rows["split"]),
+        "certain" if scoped else "probable",
+        "score on people whom the weights never saw, or begin from weights that never saw these",
+    )

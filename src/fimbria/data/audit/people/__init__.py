@@ -1,0 +1,1 @@
+"""One person on two sides: under one name, under two, as kin, as copies."""

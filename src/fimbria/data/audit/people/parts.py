@@ -1,0 +1,51 @@
+"""A session, or slices and patches of it, on two sides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fimbria.data.audit.finding import Checked, Finding
+from fimbria.data.audit.material import crossings
+from fimbria.errors import counted, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fimbria.data.audit.material import Material
+
+NAME = "part"
+ASKS = "Is a session, or a slice or patch of it, on two sides of a split?"
+
+
+def look(material: Material) -> Checked:
+    """Compare sessions, and the items of which the session is not known, between the sides of every split."""
+    items = material.items
+    known = (items["person"] != "") & (items["session_id"] != "")
+    whole = (items["person"] + " " + items["session_id"]).where(known, items["item"])
+    items = items.assign(whole=whole)
+    comparable = int((whole != "").sum())
+    missing = len(items) - comparable
+    unchecked = f"{missing:,} of {len(items):,} items name neither their session nor themselves" if missing else ""
+    if not comparable:
+        return Checked(NAME, ASKS, unchecked=unchecked)
+    findings = tuple(
+        Finding(
+            NAME,
+            "leak",
+            f"{counted(len(crossing.keys), 'session')} with something in both {' and '.join(crossing.sides)}"
+            f"{_amount(crossing.rows)}: {listing(crossing.keys)}",
+            crossing.keys,
+            crossing.where,
+            "certain",
+            "split people first, and cut their images into slices or patches afterwards",
+        )
+        for crossing in crossings(items, "whole")
+    )
+    sessions = whole[whole != ""].nunique()
+    return Checked(NAME, ASKS, f"{sessions:,} sessions or items; every name compared, exactly", findings, unchecked)
+
+
+def _amount(rows: pd.DataFrame) -> str:
+    """Say how many parts there are, where an item is a part."""
+    parts = rows.drop_duplicates(["whole", "side", "item"])
+    return f" ({len(parts):,} parts of them)" if len(parts) > len(rows.drop_duplicates(["whole", "side"])) else ""

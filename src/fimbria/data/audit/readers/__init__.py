@@ -1,0 +1,1 @@
+"""From the split files of each tool to what is audited."""

@@ -1,0 +1,43 @@
+"""Lists of whom something was computed from: Clinica's of a group template, and any ``*fitted_on.tsv``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fimbria import tables
+from fimbria.data.audit.material import Fitted
+from fimbria.errors import FimbriaError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fitted_in(folder: Path, split: int | None = None) -> tuple[tuple[Fitted, ...], tuple[str, ...]]:
+    """Find what was computed from people's images, where a list beside it says whose.
+
+    Parameters
+    ----------
+    folder
+        A folder of group templates (``groups`` of a CAPS) or of a training.
+    split
+        The split it serves; None for all.
+
+    Returns
+    -------
+    fitted
+        One for each ``*subjects_visits_list.tsv`` (Clinica's list of a DARTEL template) and ``*fitted_on.tsv``.
+    notes
+        Lists that could not be read.
+    """
+    found, notes = [], []
+    for pattern in ("*subjects_visits_list.tsv", "*fitted_on.tsv"):
+        for path in sorted(folder.rglob(pattern)):
+            try:
+                people = tables.read(path, ["participant_id"], text=("dataset", "participant_id", "session_id"))
+            except FimbriaError as error:
+                notes.append(str(error))
+                continue
+            scope = people["dataset"].fillna("") if "dataset" in people.columns else [""] * len(people)
+            whom = frozenset(zip(scope, people["participant_id"].dropna(), strict=False))
+            found.append(Fitted(f"{path.parent.name}/{path.name}", whom, split))
+    return tuple(found), tuple(notes)

@@ -1,0 +1,260 @@
+"""Look for leaks in splits, whoever made them, and give a certificate."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fimbria import tables
+from fimbria.data.audit import page
+from fimbria.data.audit.audit import audit as look_for_leaks
+from fimbria.data.audit.certificate import Acceptance, Certificate
+from fimbria.data.audit.evidence import Evidence, refuse_empty
+from fimbria.data.audit.knowledge import acquisition
+from fimbria.data.audit.material import Fitted, Material, joined, of_sides
+from fimbria.data.audit.readers.detect import is_fimbria_maps, read
+from fimbria.data.audit.readers.fitted import fitted_in
+from fimbria.data.cohort import flow
+from fimbria.data.cohort.cohort import IDS
+from fimbria.data.images.pipelines import pipeline
+from fimbria.errors import InputError, Problem, did_you_mean, refuse
+from fimbria.provenance import now
+from fimbria.results.maps.maps import Maps
+from fimbria.workflows.certify import looks_at
+from fimbria.workflows.evidence import evidence_of
+from fimbria.workflows.show import Show, quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+    from fimbria.data.cohort.cohort import Step
+    from fimbria.data.images.pipelines import Pipeline
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Where a foreign list says what.
+
+    Attributes
+    ----------
+    participant, session, partition
+        Names of its columns; None where they have a usual name.
+    pattern
+        Regular expression that finds the participant in the names of its items.
+    """
+
+    participant: str | None = None
+    session: str | None = None
+    partition: str | None = None
+    pattern: str | None = None
+
+
+@dataclass(frozen=True)
+class Around:
+    """What is known around the lists that are audited.
+
+    Attributes
+    ----------
+    images
+        Folders of images: by name of the data set, or under ``""`` for all.
+    pipeline
+        What preprocessed them.
+    table
+        The cohort that the splits were made of.
+    test
+        Tables that are held out of every split.
+    pretrained
+        Table of whom the weights had seen before.
+    label
+        Column that is learnt.
+    inputs
+        Columns that the model reads beside the image.
+    """
+
+    images: Mapping[str, Path] = field(default_factory=dict)
+    pipeline: str | None = None
+    table: Path | None = None
+    test: tuple[Path, ...] = ()
+    pretrained: Path | None = None
+    label: str | None = None
+    inputs: tuple[str, ...] = ()
+
+
+def audit(  # noqa: PLR0913  (what, and all that may be known of it)
+    what: str | Path,
+    *,
+    columns: Columns | None = None,
+    around: Around | None = None,
+    accept: Sequence[tuple[str, str]] = (),
+    out: str | Path | None = None,
+    jobs: int = 1,
+    show: Show = quiet,
+) -> Certificate:
+    """Look for leaks in a split, in a MAPS, or in somebody else's, and give a certificate.
+
+    Parameters
+    ----------
+    what
+        A folder of splits, a MAPS, a folder or MAPS of ClinicaDL, nnU-Net's ``splits_final.json``, a MONAI datalist, a
+        GaNDLF CSV, or any CSV or TSV with a column of partitions.
+    columns
+        Where a foreign list says whose an item is.
+    around
+        What else is known: images, the whole cohort, people seen before.
+    accept
+        Findings that the user answers for: name and reason.
+    out
+        Folder for ``certificate.json`` and ``certificate.html``; by default nothing is written.
+    jobs
+        Processes that look at images.
+    show
+        Who watches.
+
+    Returns
+    -------
+    Certificate
+        With every look, also where nothing was found.
+
+    Raises
+    ------
+    InputError
+        When something cannot be read.
+    """
+    what, around = Path(what), around or Around()
+    if what.is_dir() and is_fimbria_maps(what):
+        maps = Maps(what)
+        material, accepted = material_of(maps), accepted_in(maps)
+        around = _from(maps, around)
+    else:
+        told = columns or Columns()
+        material = read(
+            what,
+            participant=told.participant,
+            partition=told.partition,
+            pattern=told.pattern,
+            session=told.session,
+            label=around.label,
+            test=around.test,
+        )
+        accepted = ()
+    material = _surrounded(material, around, what)
+    material = material.with_facts(evidence=_evidence(material, around, jobs, show))
+    certificate = look_for_leaks(material, acquisition.look, now())
+    known = {finding.id for finding in certificate.findings}
+    certificate = certificate.accepting([one for one in accepted if one.id in known])
+    certificate = certificate.accepting([Acceptance(*one) for one in accept])
+    if out:
+        page.write(certificate, Path(out))
+    return certificate
+
+
+def material_of(maps: Maps) -> Material:
+    """Give what a MAPS holds to an audit: its sides and groups, whom its weights had seen, and how often it was asked."""
+    sides = [(split, side, maps.group(side, split)) for split in maps.splits for side in ("train", "validation")]
+    sides += [(split, name, maps.group(name)) for split in maps.splits for name in maps.groups]
+    fitted, notes = list[Fitted](), list[str]()
+    for split in maps.splits:
+        found, unread = fitted_in(maps.paths.split(split), split)
+        fitted, notes = [*fitted, *found], [*notes, *unread]
+    return Material(
+        str(maps.root),
+        "MAPS",
+        of_sides(sides),
+        label=maps.experiment.task.label,
+        flow=_kept_flow(maps),
+        fitted=tuple(fitted),
+        pretrained=frozenset(),  # no training of this version starts from other weights
+        looks=looks_at(maps),
+        pipeline=maps.experiment.data.pipeline.name,
+        notes=tuple(notes),
+    )
+
+
+def accepted_in(maps: Maps) -> tuple[Acceptance, ...]:
+    """Give every finding that somebody answered for when a MAPS was trained or asked."""
+    kept = [maps.audits.read(group) for group in (None, *maps.groups)]
+    return tuple(one for certificate in kept if certificate for one in certificate.accepted)
+
+
+def whose(table: Path) -> frozenset[tuple[str, str]]:
+    """Read the participants of a table, ``(dataset, participant_id)``."""
+    frame = tables.read(table, ["participant_id"], text=IDS)
+    scope = frame["dataset"].fillna("") if "dataset" in frame.columns else [""] * len(frame)
+    return frozenset(zip(scope, frame["participant_id"].dropna(), strict=False))
+
+
+def _kept_flow(maps: Maps) -> tuple[Step, ...]:
+    if not maps.paths.flow.is_file():
+        return ()
+    return flow.from_plain(json.loads(maps.paths.flow.read_text(encoding="utf-8"))["cohort"])
+
+
+def _from(maps: Maps, around: Around) -> Around:
+    """Complete what is known with what a MAPS keeps: where its images are."""
+    data = maps.experiment.data
+    images = around.images or ({"": data.caps} if data.caps.is_dir() else {})
+    return Around(**{**vars(around), "images": images, "pipeline": around.pipeline or data.pipeline.name})
+
+
+def _surrounded(material: Material, around: Around, what: Path) -> Material:
+    """Add the cohort's table, the label, and who was seen before."""
+    if around.table:
+        table = tables.read(around.table, ["participant_id"], text=IDS)
+        material = joined(material, table, str(around.table))
+    facts: dict[str, Any] = {"inputs": around.inputs}
+    label = around.label or material.label or ("diagnosis" if "diagnosis" in material.columns else None)
+    wanted = [name for name in (around.label, *around.inputs) if name]
+    unknown = [name for name in wanted if name not in material.columns]
+    hint = "name another, or give the table that has it with --table"
+    refuse(str(what), [Problem(f"it has no column {n!r}; {did_you_mean(n, material.columns)}", hint) for n in unknown])
+    facts["label"] = label if label in material.columns else None
+    if around.pretrained:
+        facts["pretrained"] = (material.pretrained or frozenset()) | whose(around.pretrained)
+    for folder in around.images.values():
+        templates, notes = fitted_in(folder / "groups")
+        facts.setdefault("fitted", material.fitted or ())
+        if (around.pipeline or "t1-volume").startswith("t1-volume"):  # no other pipeline reads a group's template
+            facts["fitted"] = (*(facts.get("fitted", material.fitted) or ()), *templates)
+            facts["notes"] = (*facts.get("notes", material.notes), *notes)
+    return material.with_facts(**facts)
+
+
+def _evidence(material: Material, around: Around, jobs: int, show: Show) -> Evidence | None:
+    """Look at the images of every data set."""
+    if not around.images:
+        return None
+    gathered: list[Evidence] = []
+    for name, folder in around.images.items():
+        if not folder.is_dir():
+            msg = f"--images {folder}: there is no such folder."
+            raise InputError(msg)
+        items = material.items if not name else material.items[material.items["dataset"] == name]
+        if not len(items):
+            msg = f"--images {name}={folder}: no item is of a data set {name!r}."
+            raise InputError(msg)
+        chosen = _pipeline(folder, around.pipeline, items)
+        gathered.append(
+            evidence_of(material.with_facts(items=items.drop(columns="person")), folder, chosen, jobs=jobs, show=show)
+        )
+        refuse_empty(gathered[-1])
+    images = {key: facts for one in gathered for key, facts in one.images.items()}
+    missing = {key: why for one in gathered for key, why in one.missing.items() if key not in images}
+    why = next((one.without_fingerprint for one in gathered if one.without_fingerprint), "")
+    return Evidence(", ".join(one.source for one in gathered), images, missing, why)
+
+
+def _pipeline(folder: Path, name: str | None, items: pd.DataFrame) -> Pipeline | None:
+    """Give the pipeline whose images lie in a folder; None for a mere folder of files."""
+    is_caps = (folder / "subjects").is_dir()
+    sessions = bool((items["session_id"] != "").any())
+    if name is None and not is_caps and not any(folder.glob("sub-*")):
+        return None
+    if not sessions:
+        return None
+    found = pipeline.find(name or ("t1-linear" if is_caps else "raw"), trusted=())  # an audit runs nobody's code
+    made: Pipeline = found.build({}, {})
+    return made

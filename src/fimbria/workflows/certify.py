@@ -1,0 +1,145 @@
+"""The certificates that come by themselves: with every split, every training and every prediction. There is no way around.
+
+They hold what costs nothing to look at; `fimbria audit` looks at more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from fimbria.data.audit.audit import audit
+from fimbria.data.audit.certificate import Acceptance
+from fimbria.data.audit.evidence import Evidence
+from fimbria.data.audit.material import Look, Material, of_sides
+from fimbria.errors import LeakError
+from fimbria.provenance import sha256
+from fimbria.workflows.evidence import evidence_in, seen_images
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fimbria.data.audit.certificate import Certificate
+    from fimbria.data.cohort.cohort import Cohort, Session, Step
+    from fimbria.data.cohort.splits import Split, Splits
+    from fimbria.data.extraction.store import Entry
+    from fimbria.data.images.pipelines import Pipeline
+    from fimbria.experiment.experiment import Experiment
+    from fimbria.results.maps.maps import Maps
+
+Accept = tuple[tuple[str, str], ...]
+
+
+def certify_splits(name: str, splits: Splits, steps: Sequence[Step], label: str, everybody: Cohort) -> Certificate:
+    """Audit splits that were just made, from their tables alone; of nested ones, the inner with the test side of the outer."""
+    inner = [(split, within) for split, folds in zip(splits, splits.inner, strict=False) for within in folds]
+    sides = [(split.index, side, cohort) for split in splits for side, cohort in _sides(split)]
+    if inner:
+        sides = [
+            (number, side, cohort)
+            for number, (split, within) in enumerate(inner)
+            for side, cohort in (*_sides(within), ("test", split.other))
+        ]
+    known = label if label in everybody.frame.columns else None
+    return audit(Material(name, "splits", of_sides(sides), label=known, everybody=everybody.frame, flow=tuple(steps)))
+
+
+def _sides(split: Split) -> tuple[tuple[str, Cohort], tuple[str, Cohort]]:
+    return ("train", split.train), (split.name, split.other)
+
+
+def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and what is known of them)
+    experiment: Experiment,
+    splits: Sequence[Split],
+    entries: Mapping[Session, Entry],
+    pipeline: Pipeline,
+    steps: Sequence[Step],
+    accept: Accept = (),
+) -> Certificate:
+    """Audit what is about to be trained, from its tables and its decoded images.
+
+    Raises
+    ------
+    LeakError
+        For leaks that nobody answers for.
+    """
+    sides = [(split.index, side, cohort) for split in splits for side, cohort in _sides(split)]
+    material = Material(
+        experiment.data.splits.name,
+        "splits of a training",
+        of_sides(sides),
+        label=experiment.task.label,
+        flow=tuple(steps),
+        fitted=(),  # intensities are scaled image by image
+        pretrained=frozenset(),  # no training of this version starts from other weights
+        evidence=evidence_in(entries, experiment.data.caps, pipeline),
+        pipeline=pipeline.name,
+    )
+    return _answered(audit(material), accept)
+
+
+def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
+    maps: Maps,
+    group: str,
+    people: Cohort,
+    entries: Mapping[Session, Entry],
+    pipeline: Pipeline,
+    looks: Sequence[Look],
+    accept: Accept = (),
+) -> Certificate:
+    """Audit whom a MAPS is about to be asked about, beside everybody its weights have seen.
+
+    Raises
+    ------
+    LeakError
+        For leaks that nobody answers for.
+    """
+    sides = [(split, side, maps.group(side, split)) for split in maps.splits for side in ("train", "validation")]
+    sides += [(split, group, people) for split in maps.splits]
+    now = evidence_in(entries, maps.experiment.data.caps, pipeline)
+    material = Material(
+        f"{group} of {maps.root.name}",
+        "group of a MAPS",
+        of_sides(sides),
+        label=maps.experiment.task.label,
+        fitted=(),
+        pretrained=frozenset(),
+        looks=tuple(looks),
+        evidence=Evidence(now.source, {**seen_images(maps), **now.images}, {}, now.without_fingerprint),
+        pipeline=pipeline.name,
+    )
+    return _answered(audit(material), accept)
+
+
+def looks_at(maps: Maps) -> tuple[Look, ...]:
+    """Give the times that groups of a MAPS were scored."""
+    people = {name: frozenset(maps.group(name).participants) for name in maps.groups}
+    rows = maps.audits.looks().itertuples(index=False, name=None)
+    return tuple(Look(group, weights, people[group], date) for group, weights, date in rows if group in people)
+
+
+def candidate(maps: Maps, splits: Sequence[int]) -> str:
+    """Name the weights that score a group: other weights have another name."""
+    metrics = maps.experiment.task.selection_metrics
+    weights = [sha256(maps.training(split).weights(metric)) for split in splits for metric in metrics]
+    return hashlib.sha256("\n".join(weights).encode()).hexdigest()[:12]
+
+
+def _answered(certificate: Certificate, accept: Accept) -> Certificate:
+    """Stop at a leak that nobody answers for.
+
+    What is only possible (a test set that was looked at twice may have been used to choose) is kept, and stops nothing.
+    """
+    certificate = certificate.accepting([Acceptance(*one) for one in accept])
+    stopping = [found for found in certificate.open("leak") if found.certainty != "possible"]
+    if stopping:
+        lines = [f"  {found.what} ({found.where})  -> {found.remedy}\n    {found.id}" for found in stopping]
+        msg = "\n".join(
+            [
+                f"the audit found {len(stopping)} leak{'s' if len(stopping) > 1 else ''} in {certificate.subject}, nothing was started:",
+                *lines,
+                'If you answer for it: --accept-finding ID --because "..." (it will stand in every report).',
+            ]
+        )
+        raise LeakError(msg)
+    return certificate
