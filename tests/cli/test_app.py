@@ -31,8 +31,11 @@ def test_help_loads_nothing_heavy(words):
     assert modules_after(*words) == ["0"]
 
 
-def test_tables_and_splits_load_no_torch(tiny_bids, tmp_path):
+def test_tables_splits_and_audits_load_no_torch(tiny_bids, tiny_caps, tmp_path):
     assert "torch" not in modules_after("cohort", "from-bids", str(tiny_bids), str(tmp_path / "cohort.tsv"))
+    words = [str(tiny_caps / "data.tsv"), str(tmp_path / "labels"), "--test", "2"]
+    assert "torch" not in modules_after("cohort", "split", *words)
+    assert "torch" not in modules_after("audit", str(tmp_path / "labels"))
 
 
 def test_the_public_face_loads_nothing_until_it_is_asked():
@@ -43,11 +46,12 @@ def test_the_public_face_loads_nothing_until_it_is_asked():
 
 def test_every_command_has_help_with_an_example(capsys):
     commands = [
-        *(["cohort", name] for name in ("from-bids", "from-caps", "split", "kfold")),
+        *(["cohort", name] for name in ("from-bids", "from-caps", "labels", "progression")),
+        *(["cohort", name] for name in ("restrict", "metadata", "adapt", "summary", "split", "kfold")),
         *(["extract", name] for name in ("image", "patch", "slice", "roi")),
         ["preprocess", "t1-linear"],
         ["generate", "atrophy"],
-        *([name] for name in ("demo", "doctor", "list", "train", "resume", "predict", "report")),
+        *([name] for name in ("demo", "doctor", "list", "audit", "train", "resume", "predict", "report")),
     ]
     for words in commands:
         assert run([*words, "--help"]) == 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from fimbria.cli import labels, splits, tables
-from fimbria.cli.screen import print_rows, say
+from fimbria.cli.screen import print_flow, say
 
 if TYPE_CHECKING:
     from fimbria.data.cohort.cohort import Cohort
@@ -69,14 +69,6 @@ def from_caps(caps: Path, table: Path, *, pipeline: str = "t1-linear", dataset: 
 
 def _tell(cohort: Cohort, table: Path) -> None:
     """Show the flow of a new cohort."""
-    print_rows(
-        [
-            {"step": step.rule, "participants": step.participants, "sessions": step.sessions, "left": len(step.left)}
-            for step in cohort.flow
-        ]
-    )
-    for step in cohort.flow:
-        for session, reason in step.left[:5]:
-            say(f"  left: {session} ({reason})")
+    print_flow(cohort.flow, 5)
     say(f"Baseline, {cohort.told_baseline()}.")
     say(f"Kept in {table}.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from fimbria.cli.screen import print_rows, say
+from fimbria.cli.screen import print_flow, print_rows, say
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
@@ -142,15 +142,7 @@ def progression(
 
 def _tell(cohort: Cohort, column: str, out: Path) -> None:
     """Show the flow of a new cohort, and how many have which label."""
-    print_rows(
-        [
-            {"step": step.rule, "participants": step.participants, "sessions": step.sessions, "left": len(step.left)}
-            for step in cohort.flow
-        ]
-    )
-    for step in cohort.flow:
-        for session, reason in step.left[:2]:
-            say(f"  left: {session} ({reason})")
+    print_flow(cohort.flow, 2)
     groups = cohort.frame.groupby(column)[["dataset", "participant_id"]]
     print_rows(
         [{column: str(name), "participants": len(of.drop_duplicates()), "sessions": len(of)} for name, of in groups]

@@ -23,6 +23,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from fimbria.data.cohort.cohort import Step
+
 T = TypeVar("T")
 
 out = Console(highlight=False, soft_wrap=True)
@@ -85,6 +87,19 @@ def print_rows(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))  # as it is: a name may hold [brackets]
     out.print(table)
+
+
+def print_flow(steps: Sequence[Step], named: int = 0) -> None:
+    """Print how many came through each step of a cohort, and the first `named` who left at each."""
+    print_rows(
+        [
+            {"step": step.rule, "participants": step.participants, "sessions": step.sessions, "left": len(step.left)}
+            for step in steps
+        ]
+    )
+    for step in steps:
+        for session, reason in step.left[:named]:
+            say(f"  left: {session} ({reason})")
 
 
 def _cell(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from fimbria.cli.screen import print_rows, say
+from fimbria.cli.screen import print_flow, print_rows, say
 
 if TYPE_CHECKING:
     from fimbria.workflows.restrict import Made
@@ -166,12 +166,7 @@ def summary(
 
 def _tell(made: Made, table: Path) -> None:
     """Show the flow of a table that was made, and what there is to know."""
-    print_rows(
-        [
-            {"step": step.rule, "participants": step.participants, "sessions": step.sessions, "left": len(step.left)}
-            for step in made.cohort.flow
-        ]
-    )
+    print_flow(made.cohort.flow)
     for note in made.notes:
         say(note)
     say(f"Kept in {table}.")

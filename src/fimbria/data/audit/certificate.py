@@ -159,5 +159,5 @@ class Certificate:
 def digest(items: pd.DataFrame) -> str:
     """Give the SHA-256 of who is on which side of which split, whatever the order of the rows."""
     columns = ["split", "side", "dataset", "participant_id", "session_id", "item"]
-    lines = sorted("\t".join(map(str, row)) for row in items[columns].itertuples(index=False, name=None))
+    lines = sorted(map("\t".join, zip(*(items[column].astype(str).tolist() for column in columns), strict=True)))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

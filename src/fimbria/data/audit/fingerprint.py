@@ -24,8 +24,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from scipy import ndimage
-from scipy.stats import rankdata
 
 from fimbria.data.images import template
 from fimbria.errors import ImageError
@@ -236,7 +236,7 @@ def sketch(array: NDArray[np.float32], grid: Grid) -> NDArray[np.float64]:
         )
         raise ImageError(msg)
     structure = _structure(np.divide(values, weights, out=np.zeros_like(values), where=known), known)
-    order = rankdata(structure[known])
+    order = pd.Series(structure[known]).rank().to_numpy()
     ranks = np.zeros(known.shape)
     ranks[known] = order - order.mean()
     length = np.linalg.norm(ranks)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -123,12 +123,12 @@ class Cohort:
     @property
     def sessions(self) -> list[Session]:
         """Every session, in the table's order."""
-        return [Session(*row) for row in self.frame[list(IDS)].itertuples(index=False, name=None)]
+        return [Session(*row) for row in zip(*(self.frame[name] for name in IDS), strict=True)]
 
     @property
     def participants(self) -> list[tuple[str, str]]:
         """Every participant once, ``(dataset, participant_id)``, in order of appearance."""
-        return list(dict.fromkeys(session.participant for session in self.sessions))
+        return list(dict.fromkeys(zip(self.frame["dataset"], self.frame["participant_id"], strict=True)))
 
     @property
     def participant_count(self) -> int:
@@ -148,7 +148,7 @@ class Cohort:
 
     def named(self, name: str) -> Cohort:
         """Give the same cohort under another name."""
-        return replace(self, name=name)
+        return _checked(self.frame, name, self.flow)
 
     def keep(self, kept: Sequence[bool] | np.ndarray, rule: str, reasons: Sequence[str] | None = None) -> Cohort:
         """Keep some sessions and write the others into the flow.
@@ -179,8 +179,8 @@ class Cohort:
 
     def of_participants(self, people: set[tuple[str, str]]) -> Cohort:
         """Give the sessions of some participants; the flow begins anew, nobody was excluded."""
-        chosen = [session.participant in people for session in self.sessions]
-        return Cohort(self.frame[chosen], self.name)
+        whose = zip(self.frame["dataset"], self.frame["participant_id"], strict=True)
+        return _begun(self, [who in people for who in whose])
 
     def baseline(self) -> Cohort:
         """Give the first session of each participant.
@@ -188,7 +188,7 @@ class Cohort:
         The first is the earliest by ``acq_time``, then by ``age``, then by the number in the session's name. A date or
         an age counts for participants whose sessions all have it. Names are never sorted as text.
         """
-        return Cohort(self.frame[self.is_baseline()], self.name)
+        return _begun(self, self.is_baseline())
 
     def is_baseline(self) -> np.ndarray:
         """Tell for each session whether it is its participant's first, ``(sessions,)``, bool."""
@@ -217,6 +217,15 @@ class Cohort:
         told = told.mask(several & (told == ""), "in the order of the table, for nothing else tells")
         counts = told[several & ~frame.duplicated(["dataset", "participant_id"])].value_counts()
         return "first session: " + ", ".join(f"{by} ({counted(count, 'participant')})" for by, count in counts.items())
+
+
+def _begun(cohort: Cohort, mask: Sequence[bool] | np.ndarray) -> Cohort:
+    """Give some rows of a cohort, whose flow begins anew; none at all are refused as they are of any table."""
+    frame = cohort.frame[np.asarray(mask, dtype=bool)].reset_index(drop=True)
+    if not len(frame):
+        return Cohort(frame, cohort.name)
+    people = len(frame[["dataset", "participant_id"]].drop_duplicates())
+    return _checked(frame, cohort.name, (Step(f"in {cohort.name}", people, len(frame)),))
 
 
 def _checked(frame: pd.DataFrame, name: str, flow: tuple[Step, ...]) -> Cohort:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import chi2_contingency, fisher_exact
+from hypothesis.extra.numpy import arrays
+from scipy.stats import chi2_contingency, fisher_exact, mannwhitneyu, rankdata
 from sklearn.metrics import roc_auc_score
 
 from fimbria.data.audit.knowledge import separation
@@ -62,3 +63,13 @@ def test_association_is_that_of_scipy_for_many_and_of_drawn_tables_for_few():
 def test_correction_is_that_of_holm():
     assert separation.holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
     assert separation.holm([]).size == 0
+
+
+@given(
+    one=arrays(float, st.integers(3, 30), elements=st.integers(0, 9).map(float)),
+    other=arrays(float, st.integers(3, 30), elements=st.integers(0, 9).map(float)),
+)
+def test_the_rank_sum_is_scipy_s(one, other):
+    expected = mannwhitneyu(one, other, method="asymptotic").pvalue if len({*one, *other}) > 1 else 1.0
+    assert separation.rank_sum(one, other) == pytest.approx(expected, abs=1e-12)
+    assert np.array_equal(separation.ranked(one), rankdata(one))

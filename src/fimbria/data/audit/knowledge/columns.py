@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
-from scipy.stats import rankdata
 
 from fimbria.data.audit.finding import Checked, Finding
 from fimbria.data.audit.knowledge.labels import Answers, answers, one_each
-from fimbria.data.audit.knowledge.separation import area_low, areas, balanced_low, by_chance, correlation_low
+from fimbria.data.audit.knowledge.separation import area_low, areas, balanced_low, by_chance, correlation_low, ranked
 from fimbria.errors import listing
 
 if TYPE_CHECKING:
@@ -214,7 +213,7 @@ def _of_quantity(known: Answers, people: pd.DataFrame, names: list[str]) -> dict
         there = np.isfinite(values)
         if np.ptp(values[there]) == 0 or np.ptp(answer[there]) == 0:
             continue
-        r = float(np.corrcoef(rankdata(values[there]), rankdata(answer[there]))[0, 1])
+        r = float(np.corrcoef(ranked(values[there]), ranked(answer[there]))[0, 1])
         low = correlation_low(r, int(there.sum()), ALPHA / len(names))
         if low < FOLLOWS:
             continue
