@@ -48,7 +48,8 @@ def audit(
 ) -> int:
     """Look for leaks in a split, whoever made it, and give a certificate, also when it is clean.
 
-    Exit code 0: no leak; 1: a leak was found (with --strict: or a risk); 2: something cannot be read.
+    Exit code 0: no leak; 1: a leak was found (with --strict: or a risk, or nobody knows whose the items are); 2:
+    something cannot be read.
 
     Example: fimbria audit labels --images my-caps --table cohort.tsv --out certificate
     Example: fimbria audit splits_final.json --participant-pattern "(P[0-9]+)_"
@@ -88,7 +89,7 @@ def audit(
     out
         Folder for certificate.json and certificate.html.
     strict
-        Exit with 1 for a risk too.
+        Exit with 1 for a risk too, and where it is not known whose the items are.
     jobs
         Processes that look at images.
     json
@@ -121,7 +122,7 @@ def audit(
             screen.say(f"Kept in {out / 'certificate.html'} and certificate.json.")
         else:
             screen.say("To keep it: --out FOLDER.")
-    return int(bool(found.open("leak") or (strict and found.open("risk"))))
+    return int(bool(found.open("leak") or (strict and (found.open("risk") or found.is_blind))))
 
 
 def _folders(given: Sequence[str]) -> dict[str, Path]:

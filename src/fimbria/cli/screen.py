@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from fimbria.data.cohort.cohort import Step
 
 T = TypeVar("T")
+_SHORT = 30  # characters that are never broken over two lines
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -82,8 +83,8 @@ def print_json(content: Any) -> None:  # noqa: ANN401  (JSON holds anything)
 def print_rows(rows: Sequence[Mapping[str, Any]], title: str = "") -> None:
     """Print records as a table."""
     table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for number, column in enumerate(rows[0] if rows else ()):
-        table.add_column(column, no_wrap=number == 0)
+    for column in rows[0] if rows else ():
+        table.add_column(column, no_wrap=max(len(_cell(row[column])) for row in rows) <= _SHORT)
     for row in rows:
         table.add_row(*(Text(_cell(value)) for value in row.values()))  # as it is: a name may hold [brackets]
     out.print(table)

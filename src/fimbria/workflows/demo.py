@@ -16,6 +16,7 @@ from fimbria.workflows.splits import kfold_cohort, split_cohort
 from fimbria.workflows.train import train
 
 PEOPLE, HELD_OUT, FOLDS, DEGREE = 100, 25, 3, 40.0
+ALIKE = ("age_bl", "sex")
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +69,11 @@ def demo(folder: str | Path, *, seed: int = 3, jobs: int = 2, show: Show = quiet
         f"1. Making {PEOPLE} people from a template brain; half lose {DEGREE:g} % of the signal in the hippocampus."
     )
     table = generate_atrophy(caps, people=PEOPLE, degree=DEGREE, seed=seed, spacing=2, jobs=jobs, show=show)
-    show.say(f"2. Holding {HELD_OUT} of them out, and dealing the others into {FOLDS} folds; nobody is on two sides.")
-    split_cohort(table, labels, test=HELD_OUT, stratify=["diagnosis"], seed=seed)
-    kfold_cohort(labels / "train.tsv", folder / "folds", folds=FOLDS, stratify=["diagnosis"], seed=seed)
+    show.say(
+        f"2. Holding {HELD_OUT} of them out, and dealing the others into {FOLDS} folds of like age and sex; nobody is on two sides."
+    )
+    split_cohort(table, labels, test=HELD_OUT, stratify="diagnosis", balance=ALIKE, seed=seed)
+    kfold_cohort(labels / "train.tsv", folder / "folds", folds=FOLDS, stratify="diagnosis", balance=ALIKE, seed=seed)
     experiment = Experiment.of(
         {
             "data": {

@@ -14,7 +14,7 @@ from fimbria.atomic import building
 from fimbria.data.cohort import clinicadl, flow, restriction
 from fimbria.data.cohort.cohort import IDS, Cohort, Step
 from fimbria.data.cohort.joining import join, match, strangers
-from fimbria.errors import InputError, Problem, listing, refuse
+from fimbria.errors import InputError, Problem, counted, listing, refuse
 from fimbria.workflows.cohorts import kept, read_with_flow
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def join_metadata(
     if alone := [str(session) for session, row in zip(cohort.sessions, rows.tolist(), strict=True) if row < 0]:
         notes.append(f"Not in {other.name}, new columns n/a ({len(alone)} sessions): {listing(alone)}.")
     if unknown := strangers(frame, rows):
-        notes.append(f"In {other.name}, not in {table.name} ({len(unknown)} rows): {listing(unknown)}.")
+        notes.append(f"In {other.name}, not in {table.name} ({counted(len(unknown), 'row')}): {listing(unknown)}.")
     added = [column for column in joined.frame.columns if column not in cohort.frame.columns]
     rule = f"joined with {other.name} ({', '.join(added) or 'no new column'})"
     step = Step(rule, joined.participant_count, len(joined))

@@ -84,13 +84,23 @@ class Certificate:
     @property
     def verdict(self) -> str:
         """The whole in one sentence."""
-        leaks, risks = len(self.open("leak")), len(self.open("risk"))
-        accepted = f", {len(self.accepted)} accepted" if self.accepted else ""
+        found = [counted(len(self.open(level)), level) for level in ("leak", "risk") if self.open(level)]
+        answered = {acceptance.id for acceptance in self.accepted}
+        accepted = [
+            counted(len(of), f"accepted {level}")
+            for level in ("leak", "risk")
+            if (of := [f for f in self.findings if f.level == level and f.id in answered])
+        ]
+        told = f"{' and '.join(found)} found" if found else f"No {'other ' if accepted else ''}leak was found"
+        told += f", beside {' and '.join(accepted)}" if accepted else ""
         unchecked = sum(check.verdict == "not checked" for check in self.checks)
-        open_questions = f" {unchecked} of {len(self.checks)} questions could not be answered." if unchecked else ""
-        if not leaks and not risks:
-            return f"No leak was found{accepted}.{open_questions}"
-        return f"{counted(leaks, 'leak')} and {counted(risks, 'risk')} found{accepted}.{open_questions}"
+        told += f". {unchecked} of {len(self.checks)} questions could not be answered" if unchecked else ""
+        return f"{told}, not even whose the items are." if self.is_blind else f"{told}."
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether it was not known whose the items are, so that the first question of all has no answer."""
+        return any(check.check == "participant" and check.verdict == "not checked" for check in self.checks)
 
     def accepting(self, acceptances: Sequence[Acceptance]) -> Self:
         """Give the certificate with findings that somebody answers for.

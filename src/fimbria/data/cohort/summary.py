@@ -29,6 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 SCANS = "sessions per participant"
 _IDENTIFIERS = {*IDS, "family_id", "source_participant_id", "filename"}
+_PLUMBING = ("label_month", "label_date", "label_age", "progression_month")  # when a label was decided
 _MOST_LEVELS = 20  # more different texts than this are not categories but free text
 _MOST_GROUPS = 20
 _STATISTICS = ("mean", "sd", "median", "q1", "q3", "min", "max")
@@ -191,7 +192,7 @@ def _groups(first: pd.DataFrame, labels: pd.Series | None, by: str | None, name:
 
 def _usual(first: pd.DataFrame, by: str | None) -> list[str]:
     """Give the columns that are neither identifiers nor free text."""
-    columns = [column for column in first.columns if column not in {*_IDENTIFIERS, SCANS, by}]
+    columns = [column for column in first.columns if column not in {*_IDENTIFIERS, *_PLUMBING, SCANS, by}]
     return [column for column in columns if _kind(first[column], code=False) != "text"]
 
 

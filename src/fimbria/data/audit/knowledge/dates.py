@@ -31,9 +31,8 @@ def look(material: Material) -> Checked:
     compared, findings, unchecked = [], [], []
     for decided, clock, visits, decisions in _decisions(items):
         both = visits.notna() & decisions.notna()
-        compared.append(
-            f"{int(both.sum()):,} of {len(items):,} rows have {clock} and {decided}"
-        ) if both.any() else None
+        if both.any():
+            compared.append(f"{int(both.sum()):,} of {len(items):,} rows have {clock} and {decided}")
         if not both.all():
             unchecked.append(
                 f"{int((~both).sum()):,} rows lack, or do not give in a form that is read, {clock} or {decided}"

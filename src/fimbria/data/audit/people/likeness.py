@@ -75,11 +75,12 @@ def _two_names(material: Material, evidence: Evidence, keys: list[str], prints: 
     for pair, rows in table.groupby(sides):
         best = rows.sort_values("score", ascending=False).drop_duplicates(["image", "other"])
         alike = [
-            f"{a} ~ {b} ({score:.2f})" for a, b, score in best[["image", "other", "score"]].itertuples(index=False)
+            f"{min(a, b)} ~ {max(a, b)} ({score:.2f})"
+            for a, b, score in best[["image", "other", "score"]].itertuples(index=False)
         ]
         who = tuple(sorted({*best["image"], *best["other"]}))
         what = f"{counted(len(best), 'pair')} of images under two people's names, of one brain: {listing(alike)}"
-        remedy = "look at both; if they are one person, give them one participant_id (or person_id) and split again"
+        remedy = "look at both; if they are one person, give them one participant_id (or person_id) and split again (people made from one template show its brain)"
         findings.append(Finding(NAME, "leak", what, who, where(pair, rows["split"]), "probable", remedy))
     return findings
 

@@ -74,12 +74,15 @@ def excluded(cohort: Cohort, definition: Definition) -> list[Criterion]:
         if exclusion.name in definition.admit:
             continue
         told = [""] * len(cohort)
-        for column in (name for name in exclusion.columns if name in cohort.frame.columns):
+        known = [name for name in exclusion.columns if name in cohort.frame.columns]
+        for column in known:
             for place, value in enumerate(cohort.frame[column]):
                 if word(value) in exclusion.equal_to:
                     told[place] = told[place] or f"{exclusion.reason or exclusion.name}: {column} is {word(value)}"
         passed = np.array([not reason for reason in told])
-        criteria.append(Criterion(f"not {exclusion.name}: {', '.join(exclusion.equal_to)}", passed, told))
+        rule = f"not {exclusion.name}: {', '.join(exclusion.equal_to)}"
+        asked = "" if known else f" (not asked: there is no column {' or '.join(exclusion.columns)})"
+        criteria.append(Criterion(rule + asked, passed, told))
     return criteria
 
 
