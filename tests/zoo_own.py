@@ -206,12 +206,14 @@ def scanner(*, leak):
 
 
 def template(*, leak):
-    """A group template (DARTEL) in the CAPS, made from everybody or from the training side."""
+    """A group template (DARTEL) in a CAPS of t1-volume, made from everybody or from the training side."""
 
     def build(place):
         frame = cohort(people=8)
         where = sides(frame)
-        images = caps(place, frame, brain)
+        images = {"": place / "caps"}
+        for who in frame["participant_id"]:
+            (place / "caps" / "subjects" / who / "ses-M000" / "t1" / "spm" / "dartel" / "group-all").mkdir(parents=True)
         made_from = frame if leak else frame[where == "train"]
         path = place / "caps" / "groups" / "group-all" / "group-all_subjects_visits_list.tsv"
         tables.write(made_from[["participant_id", "session_id"]], path)
@@ -241,7 +243,9 @@ def looks(*, leak):
         for side, group in (("train", 0), ("validation", 0), ("test", None)):
             maps.keep_group(side, Cohort(frame[where == side]), group)
         for candidate in ("one", "another" if leak else "one"):
-            maps.audits.count_look("test", candidate, "2026-01-01T00:00:00+00:00")
+            maps.audits.count_look(
+                "test", candidate, "2026-01-01T00:00:00+00:00", frame["participant_id"][where == "test"]
+            )
         return {"what": maps.root}
 
     return build

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fimbria import tables
 from fimbria.cli.app import run
 from fimbria.errors import InputError, ProblemsError
 from fimbria.workflows.audit import Around, audit
@@ -167,3 +168,89 @@ def test_a_list_of_files_is_looked_up_below_the_folder_of_images(tmp_path):
     path.write_text(json.dumps({"training": items[:4], "testing": items[4:]}))
     found = certificate({"what": path, "images": {"": images}})
     assert {finding.check for finding in found.findings} == {"same-image"}
+
+
+def names(found):
+    return {finding.check for finding in found.findings}
+
+
+def test_a_template_of_one_data_set_accuses_nobody_of_another(tmp_path):
+    one, two = (cohort(people=8).assign(dataset=name) for name in ("A", "B"))
+    place = tmp_path / "caps"
+    for who in one["participant_id"]:
+        (place / "subjects" / who / "ses-M000" / "t1" / "spm").mkdir(parents=True)
+    tables.write(one[["participant_id"]], place / "groups" / "group-all_subjects_visits_list.tsv")
+    both = pd.concat([one, two], ignore_index=True)
+    where = np.asarray(["train"] * 8 + ["test"] * 8)
+    assert names(certificate(folder(tmp_path / "clean", both, where, images={"A": place}))) == set()
+    mixed = np.asarray(["train", "train", "test", "test"] * 4)
+    assert names(certificate(folder(tmp_path / "leak", both, mixed, images={"A": place}))) == {"fitted-on-test"}
+
+
+def test_a_template_that_no_image_was_made_with_is_no_leak(tmp_path):
+    frame = cohort(people=8)
+    images = caps(tmp_path, frame, brain)
+    tables.write(frame[["participant_id"]], images[""] / "groups" / "group-all_subjects_visits_list.tsv")
+    assert names(certificate(folder(tmp_path, frame, images=images))) == set()
+
+
+def test_a_column_of_codes_with_a_gap_contradicts_nothing(tmp_path):
+    frame = cohort().assign(label=(cohort()["diagnosis"] == "AD").astype(int)).drop(columns="diagnosis")
+    told = folder(tmp_path, frame, label="label", table=tmp_path / "cohort.tsv")
+    more = frame.iloc[[0]].assign(participant_id="sub-999", label=None)
+    tables.write(pd.concat([frame, more]), tmp_path / "cohort.tsv")
+    assert names(certificate(told)) == set()
+
+
+def test_a_table_that_contradicts_itself_is_found_beside_named_cases(tmp_path):
+    frame = cohort()
+    cases = (frame["participant_id"] + "_" + frame["session_id"]).tolist()
+    (tmp_path / "splits_final.json").write_text(json.dumps([{"train": cases[:30], "val": cases[30:]}]))
+    again = frame.head(1).assign(diagnosis="MCI")
+    tables.write(pd.concat([frame, again]), tmp_path / "cohort.tsv")
+    assert "contradiction" in names(
+        certificate({"what": tmp_path / "splits_final.json", "table": tmp_path / "cohort.tsv"})
+    )
+
+
+def test_rows_that_were_excluded_are_on_no_side(tmp_path):
+    frame = pd.DataFrame({"subject": ["S1", "S2", "S1"], "split": ["train", "test", "excluded"]})
+    frame.to_csv(tmp_path / "list.csv", index=False)
+    found = certificate({"what": tmp_path / "list.csv"})
+    assert names(found) == set()
+    assert any("'excluded'" in note for note in found.notes)
+
+
+@pytest.mark.parametrize("name", ["case\0.nii", "x" * 300, "../../secret.nii"])
+def test_a_name_that_no_file_can_have_is_an_image_that_is_missing(tmp_path, name):
+    images = caps(tmp_path, cohort(people=1), brain)[""]
+    known = next(images.rglob("*.nii.gz")).relative_to(images).as_posix()
+    content = {"training": [{"image": known}], "testing": [{"image": name}]}
+    (tmp_path / "list.json").write_text(json.dumps(content))
+    found = certificate({"what": tmp_path / "list.json", "images": {"": images}})
+    assert "1 image could not be looked at" in next(c for c in found.checks if c.check == "same-image").unchecked
+
+
+def test_a_certificate_is_never_written_over_that_of_a_split(labels, tmp_path, capsys):
+    (labels / "split.json").write_text("{}")
+    assert run(["audit", str(labels), "--out", str(labels)]) == 2
+    assert "holds split.json" in capsys.readouterr().err
+    (tmp_path / "file").write_text("")
+    assert run(["audit", str(labels), "--out", str(tmp_path / "file")]) == 2
+    assert "is a file" in capsys.readouterr().err
+
+
+def test_a_maps_takes_more_test_people_and_no_columns_of_lists(tmp_path, capsys):
+    exhibit = next(exhibit for exhibit, _ in OWN if exhibit.name == "tested-twice")
+    what = exhibit.clean(tmp_path)["what"]
+    tables.write(cohort().head(3), tmp_path / "more.tsv")
+    assert run(["audit", str(what), "--test", str(tmp_path / "more.tsv")]) == 1
+    assert "sub-000" in capsys.readouterr().out
+    assert run(["audit", str(what), "--participant-pattern", "(P)"]) == 2
+    assert "is a MAPS and knows its own" in capsys.readouterr().err
+
+
+def test_strict_fails_where_nobody_knows_whose_the_items_are(tmp_path):
+    pd.DataFrame({"file": ["a.png", "b.png"], "split": ["train", "test"]}).to_csv(tmp_path / "list.csv", index=False)
+    assert run(["audit", str(tmp_path / "list.csv"), "--quiet"]) == 0
+    assert run(["audit", str(tmp_path / "list.csv"), "--quiet", "--strict"]) == 1

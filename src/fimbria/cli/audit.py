@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fimbria.data.audit.certificate import Certificate
 
-_COLOURS = {"leak": "bold red", "risk": "yellow", "clean": "green", "not checked": "dim"}
+_COLOURS = {"leak": "bold red", "risk": "yellow", "clean": "green", "clean in part": "green", "not checked": "dim"}
 Several = Annotated[list[str] | None, Parameter(consume_multiple=True)]
 
 
@@ -139,12 +139,13 @@ def _folders(given: Sequence[str]) -> dict[str, Path]:
 
 
 def _show(certificate: Certificate) -> None:
-    screen.out.print(f"{certificate.subject} ({certificate.kind}): {certificate.size}", markup=False)
+    learnt = f", label {certificate.label}" if certificate.label else ", label not known"
+    screen.out.print(f"{certificate.subject} ({certificate.kind}): {certificate.size}{learnt}", markup=False)
     for check in certificate.checks:
-        screen.out.print(f"{check.verdict:>12}", style=_COLOURS[check.verdict], end="  ")
+        screen.out.print(f"{check.verdict:>13}", style=_COLOURS[check.verdict], end="  ")
         screen.out.print(check.asks, markup=False)
         for line in filter(None, (check.looked_at, check.unchecked and f"not checked: {check.unchecked}")):
-            screen.out.print(f"{'':12}  {line}", style="dim", markup=False)
+            screen.out.print(f"{'':13}  {line}", style="dim", markup=False)
     for note in certificate.notes:
         screen.out.print(f"Note: {note}", markup=False)
     answered = {acceptance.id: acceptance.because for acceptance in certificate.accepted}

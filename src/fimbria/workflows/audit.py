@@ -7,17 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from fimbria import tables
 from fimbria.data.audit import page
 from fimbria.data.audit.audit import audit as look_for_leaks
 from fimbria.data.audit.certificate import Acceptance, Certificate
 from fimbria.data.audit.evidence import Evidence, refuse_empty
 from fimbria.data.audit.knowledge import acquisition
-from fimbria.data.audit.material import Fitted, Material, joined, of_sides
+from fimbria.data.audit.material import Fitted, Material, joined, of_sides, session_keys
 from fimbria.data.audit.readers.detect import is_fimbria_maps, read
 from fimbria.data.audit.readers.fitted import fitted_in
+from fimbria.data.audit.readers.sides import everywhere
 from fimbria.data.cohort import flow
-from fimbria.data.cohort.cohort import IDS
+from fimbria.data.cohort.cohort import IDS, Cohort
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import InputError, Problem, did_you_mean, refuse
 from fimbria.provenance import now
@@ -29,10 +32,11 @@ from fimbria.workflows.show import Show, quiet
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
-
     from fimbria.data.cohort.cohort import Step
     from fimbria.data.images.pipelines import Pipeline
+
+
+TEMPLATED = "t1-volume"  # whose images are made with a template of a group of people
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,17 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
     InputError
         When something cannot be read.
     """
-    what, around = Path(what), around or Around()
+    what, around, told = Path(what), around or Around(), columns or Columns()
+    if out:
+        _refuse_other(Path(out))
     if what.is_dir() and is_fimbria_maps(what):
         maps = Maps(what)
-        material, accepted = material_of(maps), accepted_in(maps)
+        if idle := [name for name, given in vars(told).items() if given]:
+            msg = f"--{idle[0].replace('pattern', 'participant-pattern')} names columns of somebody else's list; {what} is a MAPS and knows its own. Leave it out."
+            raise InputError(msg)
+        material, accepted = with_test(material_of(maps), around.test), accepted_in(maps)
         around = _from(maps, around)
     else:
-        told = columns or Columns()
         material = read(
             what,
             participant=told.participant,
@@ -141,8 +149,9 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
             test=around.test,
         )
         accepted = ()
-    material = _surrounded(material, around, what)
-    material = material.with_facts(evidence=_evidence(material, around, jobs, show))
+    pipelines = {name: _pipeline_name(folder, around.pipeline) for name, folder in around.images.items()}
+    material = _surrounded(material, around, what, pipelines)
+    material = material.with_facts(evidence=_evidence(material, around, pipelines, jobs, show))
     certificate = look_for_leaks(material, acquisition.look, now())
     known = {finding.id for finding in certificate.findings}
     certificate = certificate.accepting([one for one in accepted if one.id in known])
@@ -150,6 +159,16 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
     if out:
         page.write(certificate, Path(out))
     return certificate
+
+
+def with_test(material: Material, test: Sequence[Path]) -> Material:
+    """Hold more tables out of every split."""
+    if not test:
+        return material
+    rows = [Cohort.read(path).frame for path in test]
+    more = pd.concat([frame.assign(image=session_keys(frame)) for frame in rows], ignore_index=True)
+    items = everywhere(material.items.drop(columns="person"), {"test": more})
+    return material.with_facts(items=items)
 
 
 def material_of(maps: Maps) -> Material:
@@ -200,7 +219,7 @@ def _from(maps: Maps, around: Around) -> Around:
     return Around(**{**vars(around), "images": images, "pipeline": around.pipeline or data.pipeline.name})
 
 
-def _surrounded(material: Material, around: Around, what: Path) -> Material:
+def _surrounded(material: Material, around: Around, what: Path, pipelines: Mapping[str, str]) -> Material:
     """Add the cohort's table, the label, and who was seen before."""
     if around.table:
         table = tables.read(around.table, ["participant_id"], text=IDS)
@@ -214,47 +233,77 @@ def _surrounded(material: Material, around: Around, what: Path) -> Material:
     facts["label"] = label if label in material.columns else None
     if around.pretrained:
         facts["pretrained"] = (material.pretrained or frozenset()) | whose(around.pretrained)
-    for folder in around.images.values():
-        templates, notes = fitted_in(folder / "groups")
+    for name, folder in around.images.items():
         facts.setdefault("fitted", material.fitted or ())
-        if (around.pipeline or "t1-volume").startswith("t1-volume"):  # no other pipeline reads a group's template
-            facts["fitted"] = (*(facts.get("fitted", material.fitted) or ()), *templates)
+        if pipelines[name] == TEMPLATED:  # no other pipeline reads a group's template
+            templates, notes = fitted_in(folder / "groups", dataset=name)
+            facts["fitted"] = (*facts["fitted"], *templates)
             facts["notes"] = (*facts.get("notes", material.notes), *notes)
     return material.with_facts(**facts)
 
 
-def _evidence(material: Material, around: Around, jobs: int, show: Show) -> Evidence | None:
+def _evidence(
+    material: Material, around: Around, pipelines: Mapping[str, str], jobs: int, show: Show
+) -> Evidence | None:
     """Look at the images of every data set."""
     if not around.images:
         return None
     gathered: list[Evidence] = []
     for name, folder in around.images.items():
-        if not folder.is_dir():
-            msg = f"--images {folder}: there is no such folder."
-            raise InputError(msg)
         items = material.items if not name else material.items[material.items["dataset"] == name]
         if not len(items):
             msg = f"--images {name}={folder}: no item is of a data set {name!r}."
             raise InputError(msg)
-        chosen = _pipeline(folder, around.pipeline, items)
+        if pipelines[name] == TEMPLATED:
+            gathered.append(Evidence(folder.name, {}, {}, "images of t1-volume are not read by this version"))
+            continue
+        chosen = _pipeline(pipelines[name], items)
         gathered.append(
             evidence_of(material.with_facts(items=items.drop(columns="person")), folder, chosen, jobs=jobs, show=show)
         )
         refuse_empty(gathered[-1])
     images = {key: facts for one in gathered for key, facts in one.images.items()}
     missing = {key: why for one in gathered for key, why in one.missing.items() if key not in images}
+    if not images and all(pipelines[name] == TEMPLATED for name in around.images):
+        return None
     why = next((one.without_fingerprint for one in gathered if one.without_fingerprint), "")
     return Evidence(", ".join(one.source for one in gathered), images, missing, why)
 
 
-def _pipeline(folder: Path, name: str | None, items: pd.DataFrame) -> Pipeline | None:
-    """Give the pipeline whose images lie in a folder; None for a mere folder of files."""
-    is_caps = (folder / "subjects").is_dir()
-    sessions = bool((items["session_id"] != "").any())
-    if name is None and not is_caps and not any(folder.glob("sub-*")):
+def _pipeline_name(folder: Path, given: str | None) -> str:
+    """Tell what preprocessed the images of a folder: what the user says, or what lies in it; nothing for mere files."""
+    if not folder.is_dir():
+        msg = f"--images {folder}: there is no such folder."
+        raise InputError(msg)
+    if given:
+        if given != TEMPLATED:
+            pipeline.find(given, trusted=())
+        return given
+    if (folder / "subjects").is_dir():
+        volumes = next(folder.glob("subjects/*/*/t1/spm"), None)
+        return TEMPLATED if volumes and not next(folder.glob("subjects/*/*/t1_linear"), None) else "t1-linear"
+    return "raw" if next(folder.glob("sub-*"), None) else ""
+
+
+def _pipeline(name: str, items: pd.DataFrame) -> Pipeline | None:
+    """Give the pipeline whose images are looked up by session; None for files that are looked up by their name."""
+    if not name or not (items["session_id"] != "").any():
         return None
-    if not sessions:
-        return None
-    found = pipeline.find(name or ("t1-linear" if is_caps else "raw"), trusted=())  # an audit runs nobody's code
-    made: Pipeline = found.build({}, {})
+    made: Pipeline = pipeline.find(name, trusted=()).build({}, {})  # an audit runs nobody's code
     return made
+
+
+def _refuse_other(out: Path) -> None:
+    """Refuse a folder whose certificate is of something else: of a training, of a split, of another audit.
+
+    Raises
+    ------
+    InputError
+        With what to do.
+    """
+    taken = next(
+        (name for name in ("maps.json", "split.json", "kfold.json", "data.tsv") if (out / name).is_file()), None
+    )
+    if taken or (out.exists() and not out.is_dir()):
+        msg = f"--out {out} {f'holds {taken}, and a certificate of its own' if taken else 'is a file'}; nothing is ever written over. Choose another folder."
+        raise InputError(msg)

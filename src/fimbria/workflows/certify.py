@@ -58,6 +58,9 @@ def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and 
 ) -> Certificate:
     """Audit what is about to be trained, from its tables and its decoded images.
 
+    Without any image, the tables alone are audited, which is worth doing before hours of decoding; findings that somebody
+    answers for may then be of images, and are not asked for.
+
     Raises
     ------
     LeakError
@@ -72,10 +75,12 @@ def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and 
         flow=tuple(steps),
         fitted=(),  # intensities are scaled image by image
         pretrained=frozenset(),  # no training of this version starts from other weights
-        evidence=evidence_in(entries, experiment.data.caps, pipeline),
+        evidence=evidence_in(entries, experiment.data.caps, pipeline) if entries else None,
         pipeline=pipeline.name,
     )
-    return _answered(audit(material), accept)
+    found = audit(material)
+    known = {finding.id for finding in found.findings}
+    return _answered(found, accept if entries else tuple(one for one in accept if one[0] in known))
 
 
 def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
@@ -105,7 +110,7 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
         fitted=(),
         pretrained=frozenset(),
         looks=tuple(looks),
-        evidence=Evidence(now.source, {**seen_images(maps), **now.images}, {}, now.without_fingerprint),
+        evidence=Evidence(now.source, {**seen_images(maps, pipeline), **now.images}, {}, now.without_fingerprint),
         pipeline=pipeline.name,
     )
     return _answered(audit(material), accept)
@@ -113,9 +118,20 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
 
 def looks_at(maps: Maps) -> tuple[Look, ...]:
     """Give the times that groups of a MAPS were scored."""
-    people = {name: frozenset(maps.group(name).participants) for name in maps.groups}
     rows = maps.audits.looks().itertuples(index=False, name=None)
-    return tuple(Look(group, weights, people[group], date) for group, weights, date in rows if group in people)
+    return tuple(Look(group, weights, participants_of(people), date) for group, weights, date, people in rows)
+
+
+def participants_of(names: str) -> frozenset[tuple[str, str]]:
+    """Read people from their names, as `named` gives them.
+
+    Examples
+    --------
+    >>> sorted(participants_of("OASIS: sub-01; sub-02"))
+    [('', 'sub-02'), ('OASIS', 'sub-01')]
+    """
+    parted = (name.rpartition(": ") for name in names.split("; "))
+    return frozenset((dataset, participant) for dataset, _, participant in parted)
 
 
 def candidate(maps: Maps, splits: Sequence[int]) -> str:

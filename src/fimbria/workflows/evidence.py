@@ -59,7 +59,7 @@ class _Looking:
 
     def __call__(self, image: _Image) -> tuple[ImageFacts, str]:
         """Give the facts of an image, and why it has no fingerprint."""
-        place = _place(self.store, image.session, image.path) if image.session else None
+        place = _place(self.store, image.session, image.path.name) if image.session else None
         if place and (known := kept(place, image.path)) and (known.fingerprint is not None or not self.aligned):
             return known, ""
         entry = self.store.find(image.session, image.path) if image.session and not self.store.spacing_mm else None
@@ -125,7 +125,7 @@ def evidence_in(entries: Mapping[Session, Entry], source: Path, chosen: Pipeline
     aligned = chosen.space == SPACE
     facts = {}
     for session, entry in entries.items():
-        known = _known(_place(store, session, entry.path), entry) if aligned else None
+        known = _known(_place(store, session, entry.path.name), entry) if aligned else None
         facts[str(session)] = ImageFacts(entry.source.size, entry.voxels, entry.grid, known)
     return Evidence(f"{source.name} ({chosen.name})", facts, {}, UNPRINTED if aligned else UNALIGNED)
 
@@ -145,12 +145,18 @@ def fingerprints(entries: Mapping[Session, Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def seen_images(maps: Maps) -> dict[str, ImageFacts]:
-    """Give what a MAPS keeps of the images that its weights have seen, by session."""
+def seen_images(maps: Maps, chosen: Pipeline) -> dict[str, ImageFacts]:
+    """Give what a MAPS keeps of the images that its weights have seen, by session; with fingerprints that lie beside them."""
     frame = _kept(maps)
-    sessions = [str(Session(*row)) for row in frame[list(IDS)].itertuples(index=False, name=None)]
-    facts = [ImageFacts(size, voxels) for size, voxels in frame[["size", "voxels"]].itertuples(index=False, name=None)]
-    return dict(zip(sessions, facts, strict=True))
+    store = Store(default_root(maps.experiment.data.caps, chosen.layout), chosen.name)
+    seen = {}
+    columns = [*IDS, "file", "size", "voxels"]
+    for *ids, file, size, voxels in frame[columns].itertuples(index=False, name=None):
+        session = Session(*ids)
+        known = kept(_place(store, session, file)) if chosen.space == SPACE else None
+        printed = known.fingerprint if known and known.voxels == voxels else None
+        seen[str(session)] = ImageFacts(size, voxels, fingerprint=printed)
+    return seen
 
 
 def refuse_changed_images(maps: Maps, entries: Mapping[Session, Entry]) -> None:
@@ -173,14 +179,14 @@ def _found(material: Material, images: Path, chosen: Pipeline | None) -> tuple[l
     """Find the file of every image, by session in a data set, by name in a mere folder."""
     found, missing = [], {}
     source = source_of(images, chosen) if chosen else None
-    columns = ["image", "dataset", "participant_id", "session_id"]
-    for key, *ids in material.items[columns].drop_duplicates("image").itertuples(index=False, name=None):
+    columns = ["image", "item", "dataset", "participant_id", "session_id"]
+    for key, item, *ids in material.items[columns].drop_duplicates("image").itertuples(index=False, name=None):
         if not key:
             continue
         session = Session(*ids)
         try:
-            path = source.find(session) if source else within(images, key)
-        except FimbriaError as error:
+            path = source.find(session) if source else within(images, key) or within(images, item)
+        except (FimbriaError, OSError, ValueError) as error:  # a list may hold names that no file can have
             missing[key] = str(error)
             continue
         if path is None:
@@ -190,9 +196,9 @@ def _found(material: Material, images: Path, chosen: Pipeline | None) -> tuple[l
     return found, missing
 
 
-def _place(store: Store, session: Session, image: Path) -> Path:
+def _place(store: Store, session: Session, image: str) -> Path:
     """Give where the facts of an image are kept: beside the images, which is where its person's data are."""
-    stem = image.name.removesuffix(".safetensors").removesuffix(".gz").removesuffix(".nii")
+    stem = image.removesuffix(".safetensors").removesuffix(".gz").removesuffix(".nii")
     folder = store.root / "fingerprints" / store.pipeline / session.participant_id / session.session_id
     return folder / f"{stem}.safetensors"
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fimbria.data.audit.material import Look
+from fimbria.data.audit.material import Look, named
 from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
 from fimbria.errors import InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
 from fimbria.learning.inference import predict as predict_samples
@@ -119,6 +119,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     with maps.locked(), arithmetic(experiment.compute):
         _refuse_name(maps, group)  # once more: somebody may have taken it while the images were decoded
         maps.drop_group(group)
+        if labelled:  # before anything is scored: a look that is broken off was a look
+            maps.audits.count_look(group, weights, date, named(people.participants))
         fabric = fabric_for(experiment.compute)
         results = {
             metric: _predict_with(parts, maps, metric, contracts, people, group, fabric, labelled, show)
@@ -131,8 +133,6 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
             "splits": used,
         }
         maps.audits.keep(certificate, group)
-        if labelled:
-            maps.audits.count_look(group, weights, date)
         maps.keep_group(group, people, about=about)
         if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
             seal(maps.paths, group)

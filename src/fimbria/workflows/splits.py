@@ -225,7 +225,7 @@ def _made(  # noqa: PLR0913, PLR0917  (what the two functions share)
     refuse(f"splits of {table}", [*problems, *export_problems(cohort, asked.tools, asked.label), *missing])
     rule["cohort"] = {"name": table.name, "sha256": sha256(table)}
     steps = flow.read(flow.beside(table))
-    label = next((name for name in (asked.label, *rule["stratify"]) if name), "diagnosis")
+    label = asked.label or "diagnosis"
     certificate = certify_splits(folder.resolve().name, splits, steps, label, cohort)
     with building(folder) as place:
         _keep(splits, place, rule, steps, asked, found)

@@ -93,10 +93,11 @@ def plan(experiment: Experiment, folder: Path | None = None, *, accept: Accept =
     read = read_splits(experiment.data.splits, [experiment.task.label])
     splits = tuple(chosen_sessions(split, experiment) for split in read)
     learnable(splits, experiment, choices)
+    steps = read_flow(experiment.data.splits)
+    certify_training(experiment, splits, {}, choices.pipeline.build(), steps, accept)
     found = images(experiment, choices, _everybody(splits), show=show)
     splits = tuple(_with_images(split, found) for split in splits)
     task = learnable(splits, experiment, choices)  # once more: whoever has no image may have been the last of a class
-    steps = read_flow(experiment.data.splits)
     certificate = certify_training(experiment, splits, found.entries, choices.pipeline.build(), steps, accept)
     parts = Parts(experiment, choices, task, found)
     refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))

@@ -23,7 +23,7 @@ def certificate(*findings, **changed):
         Checked("time", "Is a visit too late?", "all dates"),
         Checked("family", "Is a family on two sides?", unchecked="no column of families"),
     )
-    return Certificate("splits", "splits", "abc", "2 participants", checks, fimbria="0.1", **changed)
+    return Certificate("splits", "splits", "diagnosis", "abc", "2 participants", checks, fimbria="0.1", **changed)
 
 
 def test_a_finding_has_the_same_name_each_time_and_another_for_other_people():
@@ -38,6 +38,7 @@ def test_the_verdict_of_a_look_never_mixes_levels_nor_calls_the_unseen_clean():
     assert Checked("a", "?", "x", (RISK, LEAK)).verdict == "leak"
     assert Checked("a", "?", "x", (RISK,)).verdict == "risk"
     assert Checked("a", "?", "x").verdict == "clean"
+    assert Checked("a", "?", "x", (), "some").verdict == "clean in part"
     assert Checked("a", "?", unchecked="why").verdict == "not checked"
 
 
@@ -49,12 +50,20 @@ def test_leaks_come_before_risks():
     found = certificate(RISK, LEAK)
     assert found.findings == [LEAK, RISK]
     assert found.verdict.startswith("1 leak and 1 risk found.")
+    assert not found.is_blind
+
+
+def test_a_verdict_says_when_nobody_knows_whose_the_items_are():
+    blind = Checked("participant", "Is a participant on two sides?", unchecked="names say nothing")
+    told = Certificate("list", "table", "", "abc", "0 participants", (blind,))
+    assert told.is_blind
+    assert told.verdict == "No leak was found. 1 of 1 questions could not be answered, not even whose the items are."
 
 
 def test_an_accepted_finding_is_no_longer_open_and_keeps_its_reason():
     answered = certificate(LEAK).accepting([Acceptance(LEAK.id, "one shared phantom")])
     assert answered.open("leak") == []
-    assert answered.verdict.startswith("No leak was found, 1 accepted.") or "1 accepted" in answered.verdict
+    assert answered.verdict.startswith("No other leak was found, beside 1 accepted leak.")
     assert "one shared phantom" in page.html_of(answered)
 
 

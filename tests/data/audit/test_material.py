@@ -3,9 +3,9 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from fimbria.data.audit.material import Material, column_called, crossings, joined, of_sides, session_keys
+from fimbria.data.audit.material import Material, as_texts, column_called, crossings, joined, of_sides, session_keys
 from fimbria.data.cohort.cohort import Cohort, Session
-from fimbria.errors import ProblemsError
+from fimbria.errors import InputError, ProblemsError
 
 
 def material(*rows, **facts):
@@ -32,9 +32,23 @@ def test_people_are_scoped_by_their_data_set():
     assert Material("here", "list", frame).items["person"].tolist() == ["A: sub-01", "B: sub-01"]
 
 
-def test_a_name_that_once_has_no_data_set_is_one_person_everywhere():
-    frame = pd.DataFrame({"participant_id": ["sub-01", "sub-01", "sub-02"], "dataset": ["A", "", "B"], "side": "train"})
-    assert Material("here", "list", frame).items["person"].tolist() == ["sub-01", "sub-01", "B: sub-02"]
+def test_identifiers_are_compared_as_they_were_meant():
+    assert as_texts(pd.Series([1.0, 2.5, None])).tolist() == ["1", "2.5", ""]
+    assert as_texts(pd.Series(["01", " F1 ", None])).tolist() == ["01", "F1", ""]
+
+
+def test_a_table_of_nobody_known_is_refused():
+    anonymous = Material("here", "list", pd.DataFrame({"side": ["train"], "item": ["case_1"]}))
+    with pytest.raises(InputError, match="not known whose the items are"):
+        joined(anonymous, pd.DataFrame({"participant_id": ["sub-01"], "sex": ["F"]}), "cohort.tsv")
+
+
+def test_a_gap_in_a_column_of_codes_is_no_disagreement():
+    made = material((0, "train", "sub-01", "ses-1", 1), (0, "test", "sub-02", "ses-1", 0), columns=["label"])
+    table = pd.DataFrame(
+        {"participant_id": ["sub-01", "sub-02", "sub-03"], "session_id": "ses-1", "label": [1, 0, None]}
+    )
+    assert len(joined(made, table, "cohort.tsv").everybody) == 3
 
 
 def test_items_without_a_name_are_nobody():

@@ -22,7 +22,7 @@ LEAK = Finding(
 def maps(make_maps, tmp_path):
     made = make_maps(tmp_path / "maps")
     check = Checked("same-image", "Is the same image there twice?", "14 images; the first sub-07", (LEAK,))
-    certificate = Certificate("folds", "splits", "abc", "14 participants", (check,), fimbria="0.1")
+    certificate = Certificate("folds", "splits", "diagnosis", "abc", "14 participants", (check,), fimbria="0.1")
     made.audits.keep(certificate.accepting([Acceptance(LEAK.id, "a phantom, on purpose")]))
     return made
 

@@ -71,5 +71,14 @@ def audit(material: Material, acquisition: Callable[[Material], Checked] | None 
     checks.insert(_PLACE, acquisition(material) if acquisition else ACQUISITION)
     lists, version = digest(material.items), metadata.version("fimbria")
     return Certificate(
-        material.place, material.kind, lists, material.size, tuple(checks), material.notes, (), version, date
+        material.place,
+        material.kind,
+        material.label or "",
+        lists,
+        material.size,
+        tuple(checks),
+        material.notes,
+        (),
+        version,
+        date,
     )

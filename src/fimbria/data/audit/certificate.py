@@ -45,6 +45,8 @@ class Certificate:
         What was audited.
     kind
         What it is, in words.
+    label
+        The column that is learnt; empty if that is not known.
     lists
         SHA-256 of who is on which side: the certificate is of these lists and no others.
     size
@@ -63,6 +65,7 @@ class Certificate:
 
     subject: str
     kind: str
+    label: str
     lists: str
     size: str
     checks: tuple[Checked, ...]
@@ -93,8 +96,11 @@ class Certificate:
         ]
         told = f"{' and '.join(found)} found" if found else f"No {'other ' if accepted else ''}leak was found"
         told += f", beside {' and '.join(accepted)}" if accepted else ""
-        unchecked = sum(check.verdict == "not checked" for check in self.checks)
+        unchecked, in_part = (
+            sum(check.verdict == word for check in self.checks) for word in ("not checked", "clean in part")
+        )
         told += f". {unchecked} of {len(self.checks)} questions could not be answered" if unchecked else ""
+        told += f"{', and' if unchecked else '.'} {in_part} only in part" if in_part else ""
         return f"{told}, not even whose the items are." if self.is_blind else f"{told}."
 
     @property

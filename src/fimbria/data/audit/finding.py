@@ -33,6 +33,8 @@ class Finding:
         How sure.
     remedy
         What to do.
+    about
+        The column or the measure it rests on, where one look can find several things in the same people.
     """
 
     check: str
@@ -42,11 +44,12 @@ class Finding:
     where: str
     certainty: Certainty
     remedy: str
+    about: str = ""
 
     @property
     def id(self) -> str:
         """Its name: the same finding about the same people at the same place always has the same."""
-        about = "\n".join([self.check, self.level, self.where, *sorted(self.who)])
+        about = "\n".join([self.check, self.level, self.where, self.about, *sorted(self.who)])
         return f"{self.check}-{hashlib.sha256(about.encode()).hexdigest()[:8]}"
 
     def plain(self) -> dict[str, Any]:
@@ -89,11 +92,13 @@ class Checked:
 
     @property
     def verdict(self) -> str:
-        """One word or two: leak, risk, clean, not checked."""
+        """In words: leak, risk, clean, clean in part, not checked."""
         levels = {finding.level for finding in self.findings}
         if levels:
             return "leak" if "leak" in levels else "risk"
-        return "clean" if self.looked_at else "not checked"
+        if not self.looked_at:
+            return "not checked"
+        return "clean in part" if self.unchecked else "clean"
 
     def plain(self) -> dict[str, Any]:
         """Give it as JSON keeps it."""

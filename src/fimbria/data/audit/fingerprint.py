@@ -42,6 +42,8 @@ THRESHOLD = 0.5  # equally far from both distributions of `measured`
 LEAST_COVERED = 0.6  # of the brain; two images that share less than half of it say little of each other
 BINS = tuple(round(edge / 20, 2) for edge in range(-20, 21))
 
+MOST_PAIRS = 100_000
+
 _HALF = DIMENSIONS // 2
 _STEP = 4  # mm between the points where an image is looked at
 _SMOOTH_MM = 2.0
@@ -168,8 +170,10 @@ def similarity(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArra
     return direct
 
 
-def matches(prints: NDArray[np.float32], threshold: float = THRESHOLD) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Find every pair of fingerprints that are more similar than `threshold`.
+def matches(
+    prints: NDArray[np.float32], threshold: float = THRESHOLD, most: int = MOST_PAIRS
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Find the pairs of fingerprints that are more similar than `threshold`.
 
     Parameters
     ----------
@@ -177,6 +181,8 @@ def matches(prints: NDArray[np.float32], threshold: float = THRESHOLD) -> tuple[
         ``(n, 2, 512)``.
     threshold
         Pairs above it are given.
+    most
+        After so many the search ends: copies of one brain, all alike, would be half the square of their number.
 
     Returns
     -------
@@ -185,7 +191,12 @@ def matches(prints: NDArray[np.float32], threshold: float = THRESHOLD) -> tuple[
     scores : numpy.ndarray
         ``(pairs,)``, float32.
     """
-    found = list(_found(prints, threshold))
+    found, count = [], 0
+    for block in _found(prints, threshold):
+        found.append(block)
+        count += len(block[1])
+        if count >= most:
+            break
     indices = np.concatenate([np.empty((0, 2), dtype=np.int64), *(pairs for pairs, _ in found)])
     return indices, np.concatenate([np.empty(0, dtype=np.float32), *(scores for _, scores in found)])
 

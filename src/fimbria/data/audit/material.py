@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
-from fimbria.errors import Problem, counted, listing, refuse
+from fimbria.errors import InputError, Problem, counted, listing, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from fimbria.data.cohort.cohort import Cohort, Step
 
 PLACE = ("split", "side", "dataset", "participant_id", "session_id", "item", "image")
+ANONYMOUS = (
+    "it is not known whose the items are; say so with --participant COLUMN or --participant-pattern REGEX, "
+    "for example --participant-pattern '(P[0-9]+)_'"
+)
 _ORDER = {"train": 0, "validation": 1, "test": 2}
 
 
@@ -207,7 +213,9 @@ def crossings(items: pd.DataFrame, key: str) -> list[Crossing]:
     placed = named[["split", "side", key]].drop_duplicates()
     placed = placed[placed.duplicated(["split", key], keep=False)]
     found = []
-    for pair in combinations(sorted(set(placed["side"]), key=lambda side: (_ORDER.get(side, 3), side)), 2):
+    for pair in combinations(sorted(set(placed["side"]), key=rank), 2):
+        if not any(map(_decides, pair)):
+            continue  # two groups that are only scored may share people: it says so of itself
         both = placed[placed["side"].isin(pair)]
         both = both.loc[both.duplicated(["split", key], keep="first"), ["split", key]]
         if len(both):
@@ -215,6 +223,34 @@ def crossings(items: pd.DataFrame, key: str) -> list[Crossing]:
             keys = tuple(sorted(map(str, set(both[key]))))
             found.append(Crossing(pair, keys, tuple(sorted(set(both["split"].tolist()))), rows))
     return found
+
+
+def namesakes(items: pd.DataFrame) -> list[Crossing]:
+    """Find participants of one name on two sides of a split, where one of the sides does not name their data set.
+
+    They may be one person: better one question too many than a leak. Who is on both sides in any case is left out.
+    """
+    found = []
+    for crossing in crossings(items, "participant_id"):
+        rows = crossing.rows
+        unscoped = set(rows.loc[rows["dataset"] == "", "participant_id"])
+        sides = rows[["split", "side", "person", "participant_id"]].drop_duplicates()
+        certain = set(sides.loc[sides.duplicated(["split", "person"]), "participant_id"])
+        keys = tuple(key for key in crossing.keys if key in unscoped - certain)
+        if keys:
+            rows = rows[rows["participant_id"].isin(keys)]
+            found.append(Crossing(crossing.sides, keys, tuple(sorted(set(rows["split"].tolist()))), rows))
+    return found
+
+
+def rank(side: str) -> tuple[int, str]:
+    """Order sides as they are told: train, validation, test, others."""
+    return _ORDER.get(side, 3), side
+
+
+def _decides(side: str) -> bool:
+    """Tell whether a side has a say in the weights: what is learnt from, and what chooses."""
+    return side == "train" or "validation" in side
 
 
 def session_keys(frame: pd.DataFrame) -> pd.Series:
@@ -254,12 +290,17 @@ def joined(material: Material, table: pd.DataFrame, name: str) -> Material:
     ------
     ProblemsError
         When the table and the lists say different things of the same session; with who, and what.
+    InputError
+        When it is not known whose the items are.
     """
     ids = ["dataset", "participant_id", "session_id"]
     blank = {c: table[c].astype("object").where(table[c].notna(), "") if c in table.columns else "" for c in ids}
     everybody = table.assign(**blank)
     known = material.items.loc[material.items["person"] != "", ids]
     keys = [c for c in ids if (everybody[c] != "").any() and (known[c] != "").any()]
+    if "participant_id" not in keys:
+        msg = f"{name} cannot be joined to {material.place}: it is not known whose the items are. Say so with --participant COLUMN or --participant-pattern REGEX."
+        raise InputError(msg)
     more = everybody.drop_duplicates(keys).drop(columns=[c for c in ids if c not in keys])
     items = material.items.drop(columns="person").merge(more, on=keys, how="left", suffixes=("", "_table"))
     shared = [c for c in material.columns if f"{c}_table" in items.columns]
@@ -279,7 +320,7 @@ def joined(material: Material, table: pd.DataFrame, name: str) -> Material:
 
 def _disagreeing(items: pd.DataFrame, column: str) -> list[str]:
     ours, theirs = items[column], items[f"{column}_table"]
-    differ = ours.notna() & theirs.notna() & (ours.astype(str) != theirs.astype(str))
+    differ = ours.notna() & theirs.notna() & (as_texts(ours) != as_texts(theirs))
     if is_numeric_dtype(ours) and is_numeric_dtype(theirs):
         differ &= (ours - theirs).abs() > 1e-9  # noqa: PLR2004  (the last digits of a number written twice)
     told = items.loc[differ].drop_duplicates(["participant_id", "session_id"])
@@ -295,20 +336,29 @@ def column_called(material: Material, names: Iterable[str]) -> list[str]:
 
 def scoped(items: pd.DataFrame, column: str) -> pd.Series:
     """Give the identifiers of a column as texts, scoped by data set; empty where there is none."""
-    values = items[column]
-    texts = values.astype("object").where(values.notna(), "").astype(str)
+    texts = as_texts(items[column])
     return texts.where((texts == "") | (items["dataset"] == ""), items["dataset"] + ": " + texts)
 
 
-def _people(frame: pd.DataFrame) -> pd.Series:
-    """Say who each item is of: participant, scoped by data set.
+def as_texts(values: pd.Series) -> pd.Series:
+    """Give identifiers or labels as they are compared: without spaces around, whole numbers without a fraction.
 
-    Where some item of a participant's name does not say its data set, the name alone counts: better one question too
-    many than a leak.
+    pandas reads 1 as 1.0 where another row of the file has none; both are one family, one class.
+
+    Examples
+    --------
+    >>> as_texts(pd.Series([1.0, None, 2.5])).tolist(), as_texts(pd.Series([" F1", "01"])).tolist()
+    (['1', '', '2.5'], ['F1', '01'])
     """
+    codes, different = pd.factorize(values)
+    words = [re.sub(r"^(-?\d+)\.0$", r"\1", str(value).strip()) for value in different]
+    return pd.Series(np.array([*words, ""], dtype="object")[codes], index=values.index, dtype="object")
+
+
+def _people(frame: pd.DataFrame) -> pd.Series:
+    """Say who each item is of: participant, scoped by data set."""
     names = frame["participant_id"]
-    unscoped = names.isin(set(names[frame["dataset"] == ""]))
-    return names.where(unscoped | (names == ""), frame["dataset"] + ": " + names)
+    return names.where((names == "") | (frame["dataset"] == ""), frame["dataset"] + ": " + names)
 
 
 def named(people: Mapping[tuple[str, str], Any] | Iterable[tuple[str, str]]) -> list[str]:

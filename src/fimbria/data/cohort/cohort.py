@@ -180,7 +180,7 @@ class Cohort:
     def of_participants(self, people: set[tuple[str, str]]) -> Cohort:
         """Give the sessions of some participants; the flow begins anew, nobody was excluded."""
         whose = zip(self.frame["dataset"], self.frame["participant_id"], strict=True)
-        return _begun(self, [who in people for who in whose])
+        return begun(self, [who in people for who in whose])
 
     def baseline(self) -> Cohort:
         """Give the first session of each participant.
@@ -188,7 +188,7 @@ class Cohort:
         The first is the earliest by ``acq_time``, then by ``age``, then by the number in the session's name. A date or
         an age counts for participants whose sessions all have it. Names are never sorted as text.
         """
-        return _begun(self, self.is_baseline())
+        return begun(self, self.is_baseline())
 
     def is_baseline(self) -> np.ndarray:
         """Tell for each session whether it is its participant's first, ``(sessions,)``, bool."""
@@ -219,7 +219,7 @@ class Cohort:
         return "first session: " + ", ".join(f"{by} ({counted(count, 'participant')})" for by, count in counts.items())
 
 
-def _begun(cohort: Cohort, mask: Sequence[bool] | np.ndarray) -> Cohort:
+def begun(cohort: Cohort, mask: Sequence[bool] | np.ndarray) -> Cohort:
     """Give some rows of a cohort, whose flow begins anew; none at all are refused as they are of any table."""
     frame = cohort.frame[np.asarray(mask, dtype=bool)].reset_index(drop=True)
     if not len(frame):

@@ -12,11 +12,12 @@ from fimbria.data.audit import page
 from fimbria.data.audit.certificate import Certificate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from fimbria.results.maps.paths import Paths
 
-_LOOK = ["group", "candidate", "date"]
+_LOOK = ["group", "candidate", "date", "people"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Audits:
         path = self.folder(group) / "certificate.json"
         return Certificate.read(path) if path.is_file() else None
 
-    def count_look(self, group: str, candidate: str, date: str) -> None:
+    def count_look(self, group: str, candidate: str, date: str, people: Sequence[str]) -> None:
         """Count one more time that a group was scored.
 
         Parameters
@@ -60,12 +61,14 @@ class Audits:
             Which weights did.
         date
             When, ISO 8601.
+        people
+            Names of its participants: the look is remembered also when the group is gone.
         """
-        look = pd.DataFrame([(group, candidate, date)], columns=_LOOK)
+        look = pd.DataFrame([(group, candidate, date, "; ".join(people))], columns=_LOOK)
         tables.write(pd.concat([self.looks(), look], ignore_index=True), self.looks_file)
 
     def looks(self) -> pd.DataFrame:
-        """Give every time that a group was scored: ``group``, ``candidate``, ``date``, in their order."""
+        """Give every time that a group was scored: ``group``, ``candidate``, ``date``, ``people``, in their order."""
         if not self.looks_file.is_file():
             return pd.DataFrame(columns=_LOOK)
         return tables.read(self.looks_file, _LOOK, text=_LOOK)[_LOOK]

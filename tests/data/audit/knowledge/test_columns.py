@@ -142,3 +142,17 @@ def test_random_columns_seldom_alarm(material):
     random = {**{f"score{number}": noise for number in range(4)}, "sex": names, "MMSE": noise}
     alarms = sum(bool(columns.look(material(people=30, seed=seed, **random)).findings) for seed in range(50))
     assert alarms <= 1
+
+
+def test_a_code_of_the_label_called_an_id_is_looked_at(material, table):
+    frame = table(people=60)
+    codes = frame.assign(class_id=(frame["diagnosis"] == "AD").astype(int))
+    assert [finding.who for finding in columns.look(material(codes)).findings] == [("column class_id",)]
+
+
+def test_of_many_people_some_are_drawn_and_not_the_first(material, table, monkeypatch):
+    frame = table(people=400).sort_values("diagnosis", kind="stable")
+    monkeypatch.setattr(columns, "PEOPLE", 100)
+    told = frame.assign(score=(frame["diagnosis"] == "AD") * 10.0)
+    copied = columns.look(material(told.assign(klass=frame["diagnosis"].map({"AD": "x", "CN": "y"}))))
+    assert ("column klass",) in [finding.who for finding in copied.findings]

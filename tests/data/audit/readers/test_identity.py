@@ -68,8 +68,21 @@ def test_columns_that_bear_a_name_of_ours_are_kept_under_another():
 
 
 def test_missing_identifiers_are_empty_and_bad_ones_as_they_are_written():
-    rows, _ = told({"participant_id": [None, " sub-01"]})
-    assert rows["participant_id"].tolist() == ["", " sub-01"]
+    rows, _ = told({"participant_id": [None, "sub/01 a"]})
+    assert rows["participant_id"].tolist() == ["", "sub/01 a"]
+
+
+def test_spaces_around_an_identifier_make_nobody_somebody_else():
+    rows, _ = told({"participant_id": ["S1 ", "S1"]})
+    assert rows["participant_id"].tolist() == ["S1", "S1"]
+
+
+def test_a_cohort_that_changes_within_a_person_is_no_data_set():
+    rows, notes = told({"participant_id": ["S1", "S1", "S2"], "cohort": ["ADNI1", "ADNI2", "ADNI1"]})
+    assert rows["dataset"].tolist() == ["", "", ""]
+    assert "S1 stand under several values of cohort" in notes[-1]
+    scoped, _ = told({"participant_id": ["S1", "S2"], "cohort": ["ADNI", "OASIS"]})
+    assert scoped["dataset"].tolist() == ["ADNI", "OASIS"]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from fimbria.data.audit.finding import Checked, Finding
 from fimbria.data.audit.knowledge.columns import ACQUIRED, numbers
-from fimbria.data.audit.knowledge.labels import answers, one_each
+from fimbria.data.audit.knowledge.labels import answers, drawn, one_each
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +89,7 @@ def look(material: Material) -> Checked:
         few = sorted(counts.index[counts < _LEAST])
         people = people[~people["answer"].isin(few)]
         unseen = "; ".join(filter(None, [unseen, f"fewer than {_LEAST} people are {', '.join(few)}" if few else ""]))
-    drawn = np.random.default_rng(SEED).permutation(len(people))[:PEOPLE]
-    people = people.iloc[np.sort(drawn)]
+    people = drawn(people, PEOPLE)
     if len(people) < 2 * _LEAST or people["answer"].nunique() < 2:  # noqa: PLR2004  (one label needs no telling)
         few_people = f"{len(people):,} people with at least two labels are too few to tell a confound from luck"
         return Checked(NAME, ASKS, unchecked="; ".join(filter(None, [few_people, unseen])))

@@ -10,7 +10,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from fimbria.data.audit.finding import Checked, Finding
-from fimbria.data.audit.knowledge.labels import Answers, answers, one_each
+from fimbria.data.audit.knowledge.labels import CLASSES, Answers, answers, drawn, one_each
 from fimbria.data.audit.knowledge.separation import area_low, areas, balanced_low, by_chance, correlation_low, ranked
 from fimbria.errors import listing
 
@@ -35,10 +35,11 @@ INSTRUMENTS = re.compile(
     re.IGNORECASE,
 )
 PLUMBING = re.compile(
-    r"unnamed.*|index|row|fold|k?folds?|split|splits|side|set|subset|partition|(.*_)?(id|uid|rid|uuid|guid)|ptid|rid|"
+    r"unnamed.*|index|row|fold|k?folds?|split|splits|side|set|subset|partition|ptid|rid|(.*_)?(participant|subject|family|patient|person|twin|pair|mother|father)_id|"
     r"subject|participant|session|visit|file|filename|path|.*_(path|file)|acq_time|label_(date|age|month)",
     re.IGNORECASE,
 )
+_NUMBERED = re.compile(r"(.*_)?(id|uid|rid|uuid|guid)", re.IGNORECASE)
 ACQUIRED = re.compile(
     r"(.*[_ ])?(site|scanner|manufacturer|vendor|cent(er|re)|institution|dataset|study|coil|protocol|sequence|station)"
     r"([_ ]?(id|name|code|model))?|magnetic_?field_?strength|field_?strength|.*model_?name|software_?versions?|tesla|"
@@ -69,19 +70,23 @@ def look(material: Material) -> Checked:
         return Checked(NAME, ASKS, unchecked=known.unchecked or "no item has a label")
     label = material.label or ""
     own = [_finding(label, Telling("is the label itself", certain=True), material)] if label in material.inputs else []
-    names = [column for column in material.columns if column != label and _is_compared(column, material)]
+    names = [column for column in material.columns if column != label and _is_compared(column, material, known.rows)]
     if not names:
         skipped = f"{material.place} has no column beside identifiers, acquisition and the label" if not own else ""
         return Checked(NAME, ASKS, "the inputs of the model" if own else "", tuple(own), skipped)
-    people = one_each(known.rows).head(PEOPLE)
+    people = drawn(one_each(known.rows), PEOPLE)
     told = _of_quantity(known, people, names) if known.number else _of_classes(known, people, names)
     found = [_finding(column, telling, material) for column, telling in told.items()]
     return Checked(NAME, ASKS, _power(people, names, number=known.number), (*own, *found), known.unchecked)
 
 
-def _is_compared(column: str, material: Material) -> bool:
+def _is_compared(column: str, material: Material, rows: pd.DataFrame) -> bool:
     if column in material.inputs:
         return True
+    if _NUMBERED.fullmatch(column) and not PLUMBING.fullmatch(
+        column
+    ):  # the name of a person, or the code of a class: class_id, dx_id
+        return rows[column].nunique() <= min(CLASSES, rows["person"].nunique() / 4)
     return not (PLUMBING.fullmatch(column) or ACQUIRED.fullmatch(column))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fimbria.data.audit.finding import Checked, Finding
 from fimbria.data.audit.knowledge.labels import UNLABELLED, is_quantity
-from fimbria.data.audit.material import Material
+from fimbria.data.audit.material import Material, as_texts
 from fimbria.errors import listing
 
 NAME = "contradiction"
@@ -49,10 +49,13 @@ def _rows(material: Material, label: str) -> pd.DataFrame:
     keys = ["dataset", "participant_id", "session_id", "item", "image"]
     frames = [material.items] if label in material.items.columns else []
     everybody = material.everybody
-    if everybody is not None and label in everybody.columns and not (material.items["item"] != "").any():
+    if everybody is not None and label in everybody.columns:
         frames.append(everybody)
-    parts = [frame[[*(key for key in keys if key in frame.columns), label]] for frame in frames]
-    labelled = [part[part[label].notna() & (part[label].astype("str").str.strip() != "")] for part in parts]
+    parts = [
+        frame[[key for key in keys if key in frame.columns]].assign(**{label: as_texts(frame[label])})
+        for frame in frames
+    ]
+    labelled = [part[part[label] != ""] for part in parts]
     if not labelled or all(part.empty for part in labelled):
         return pd.DataFrame()
     together = pd.concat([part.astype("str").drop_duplicates() for part in labelled]).drop_duplicates()
@@ -66,7 +69,7 @@ def _rows(material: Material, label: str) -> pd.DataFrame:
 
 def _values(labels: pd.Series) -> tuple[pd.Series, bool]:
     """Give labels as they are compared: quantities as numbers, classes as text."""
-    texts = labels.astype("str").str.strip()
+    texts = as_texts(labels)
     number = is_quantity(texts, len(texts))
     return (texts.astype(float) if number else texts), number
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from fimbria.data.audit.knowledge.seen import ANONYMOUS
+from fimbria.data.audit.material import ANONYMOUS, as_texts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,10 +50,11 @@ def answered(items: pd.DataFrame, label: str | None) -> Answers:
         return Answers(nothing, number=False, unchecked=f"the items have no column {label!r}; give it with --table")
     if not (items["person"] != "").any():
         return Answers(nothing, number=False, unchecked=ANONYMOUS)
-    known = items[label].notna() & (items[label].astype("str") != "")
+    told = as_texts(items[label])
+    known = told != ""
     usable = known & (items["person"] != "")
     rows = items[usable]
-    texts = rows[label].astype("str").str.strip()
+    texts = told[usable]
     number = is_quantity(texts, rows["person"].nunique())
     lost = int((~usable).sum())
     unchecked = f"{lost:,} items have no label or name no participant" if lost else ""
@@ -74,3 +75,10 @@ def one_each(rows: pd.DataFrame, by: Sequence[str] = ("person",)) -> pd.DataFram
     order = np.random.default_rng(0).permutation(len(rows))
     first = ~rows[list(by)].iloc[order].duplicated().to_numpy()
     return rows.iloc[np.sort(order[first])]
+
+
+def drawn(people: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Draw so many people at most, the same each time; the first so many may all have one label."""
+    if len(people) <= most:
+        return people
+    return people.iloc[np.sort(np.random.default_rng(0).permutation(len(people))[:most])]

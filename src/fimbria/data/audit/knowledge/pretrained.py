@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fimbria.data.audit.finding import Checked, Finding
-from fimbria.data.audit.knowledge.seen import ANONYMOUS, seen
-from fimbria.data.audit.material import where
+from fimbria.data.audit.knowledge.seen import seen
+from fimbria.data.audit.material import ANONYMOUS, where
 from fimbria.errors import listing
 
 if TYPE_CHECKING:

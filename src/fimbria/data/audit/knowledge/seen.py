@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-ANONYMOUS = (
-    "it is not known whose the items are; say so with --participant COLUMN or --participant-pattern REGEX, "
-    "for example --participant-pattern '(P[0-9]+)_'"
-)
-
 
 def seen(items: pd.DataFrame, people: Iterable[tuple[str, str]]) -> NDArray[np.bool_]:
     """Tell for each item whether it is of one of some people.

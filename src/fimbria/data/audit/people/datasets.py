@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fimbria.data.audit.finding import Checked, Finding
-from fimbria.data.audit.material import column_called, crossings
+from fimbria.data.audit.material import as_texts, column_called, crossings
 from fimbria.errors import counted, listing
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NAME = "person"
 ASKS = "Is one person there under two names, such as those of two data sets, on two sides of a split?"
-COLUMNS = ("person_id", "global_id", "global_participant_id", "subject_uid", "guid", "rid")
+COLUMNS = ("person_id", "global_id", "global_participant_id", "subject_uid", "guid")
 
 
 def look(material: Material) -> Checked:
@@ -32,12 +32,12 @@ def look(material: Material) -> Checked:
         return Checked(NAME, ASKS, scope if several else "", unchecked=why)
     findings = []
     for column in columns:
-        for crossing in crossings(material.items, column):
-            names = crossing.rows.groupby(crossing.rows[column].astype(str))["person"].unique()
+        for crossing in crossings(material.items.assign(same=as_texts(material.items[column])), "same"):
+            names = crossing.rows.groupby("same")["person"].unique()
             one = [" = ".join(sorted(of)) for of in names if len(of) > 1]
             if one:
                 what = f"{counted(len(one), 'person', 'people')} in {crossing.sides[0]} and, under another name, in {crossing.sides[1]}: {listing(sorted(one))}"
                 who = tuple(sorted({person for of in names if len(of) > 1 for person in of}))
                 remedy = f"split by person: `fimbria cohort kfold ... --group {column}`"
-                findings.append(Finding(NAME, "leak", what, who, crossing.where, "certain", remedy))
+                findings.append(Finding(NAME, "leak", what, who, crossing.where, "certain", remedy, column))
     return Checked(NAME, ASKS, f"{scope}; {', '.join(columns)} compared exactly", tuple(findings))

@@ -35,7 +35,7 @@ def look(material: Material) -> Checked:
             who = tuple(sorted(set(crossing.rows.loc[crossing.rows["kin"].isin(kin), "person"])))
             what = f"{counted(len(kin), 'family', 'families')} ({column}) with members in both {' and '.join(crossing.sides)}: {listing(who)}"
             remedy = f"split by family: `fimbria cohort kfold ... --group {column}`"
-            findings.append(Finding(NAME, "leak", what, who, crossing.where, "certain", remedy))
+            findings.append(Finding(NAME, "leak", what, who, crossing.where, "certain", remedy, column))
     return Checked(
         NAME,
         ASKS,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from fimbria.data.audit.finding import Checked, Finding
-from fimbria.data.audit.fingerprint import BINS, matches, measured, similarity
-from fimbria.data.audit.material import where
+from fimbria.data.audit.fingerprint import BINS, MOST_PAIRS, matches, measured, similarity
+from fimbria.data.audit.material import rank, where
 from fimbria.data.audit.people.images import NOT_READ, unread
 from fimbria.errors import counted, listing
 
@@ -37,6 +38,10 @@ def look(material: Material) -> Checked:
     keys = [key for key in printed if key in whose.index]
     prints = np.stack([printed[key] for key in keys]) if keys else np.empty((0, 2, 1), dtype=np.float32)
     findings = (*_two_names(material, evidence, keys, prints), *_strangers(whose, keys, prints))
+    sides = material.items.loc[material.items["image"].isin(keys), ["split", "side"]].drop_duplicates()
+    if not sides["split"].duplicated().any():
+        why = evidence.without_fingerprint or "the others are not aligned"
+        return Checked(NAME, ASKS, "", findings, f"fingerprints are there on one side alone: {why}")
     scale = measured()
     looked = (
         f"{len(keys):,} fingerprints of {evidence.source}, every pair; alike from {scale.threshold:g}: {scale.people} real "
@@ -56,6 +61,7 @@ def look(material: Material) -> Checked:
 def _two_names(material: Material, evidence: Evidence, keys: list[str], prints: np.ndarray) -> list[Finding]:
     """Find brains that two people of different sides share; images of equal voxels are another look's."""
     pairs, scores = matches(prints)
+    least = "at least " if len(pairs) >= MOST_PAIRS else ""
     if not len(pairs):
         return []
     names = np.asarray(keys, dtype=object)
@@ -67,19 +73,22 @@ def _two_names(material: Material, evidence: Evidence, keys: list[str], prints: 
     placed = material.items[["split", "side", "image", "person"]].drop_duplicates()
     theirs = placed.rename(columns={"image": "other", "side": "other_side", "person": "other_person"})
     table = table[~np.asarray(copies, dtype=bool)].merge(placed, on="image").merge(theirs, on=["other", "split"])
-    table = table[(table["side"] != table["other_side"]) & (table["person"] != table["other_person"])]
+    strangers = (table["person"] != table["other_person"]) | (table["person"] == "")
+    table = table[(table["side"] != table["other_side"]) & strangers]
     if not len(table):
         return []
     findings = []
-    sides = table[["side", "other_side"]].apply(lambda row: tuple(sorted(row, key=_order)), axis=1)
-    for pair, rows in table.groupby(sides):
+    for pair in combinations(sorted({*table["side"], *table["other_side"]}, key=rank), 2):
+        rows = table[table["side"].isin(pair) & table["other_side"].isin(pair)]
+        if not len(rows):
+            continue
         best = rows.sort_values("score", ascending=False).drop_duplicates(["image", "other"])
         alike = [
             f"{min(a, b)} ~ {max(a, b)} ({score:.2f})"
             for a, b, score in best[["image", "other", "score"]].itertuples(index=False)
         ]
         who = tuple(sorted({*best["image"], *best["other"]}))
-        what = f"{counted(len(best), 'pair')} of images under two people's names, of one brain: {listing(alike)}"
+        what = f"{least}{counted(len(best), 'pair')} of images under two people's names, of one brain: {listing(alike)}"
         remedy = "look at both; if they are one person, give them one participant_id (or person_id) and split again (people made from one template show its brain)"
         findings.append(Finding(NAME, "leak", what, who, where(pair, rows["split"]), "probable", remedy))
     return findings
@@ -111,7 +120,3 @@ def _visits(whose: pd.Series, keys: list[str]) -> int:
 def _scale(scale: Measured) -> dict[str, Any]:
     """Give both measured distributions, and each disguise, as JSON keeps them."""
     return json.loads(json.dumps({**asdict(scale), "bins": BINS}))  # type: ignore[no-any-return]  # a dictionary
-
-
-def _order(side: str) -> tuple[int, str]:
-    return ({"train": 0, "validation": 1, "test": 2}.get(side, 3), side)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fimbria.data.audit.finding import Checked, Finding
-from fimbria.data.audit.material import crossings
+from fimbria.data.audit.material import Crossing, crossings
 from fimbria.errors import counted, listing
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ def look(material: Material) -> Checked:
     unchecked = f"{missing:,} of {len(items):,} items name neither their session nor themselves" if missing else ""
     if not comparable:
         return Checked(NAME, ASKS, unchecked=unchecked)
+    # a file may stand under two sessions' names; the numbers of slices and patches (slice-3) are nobody's own
+    files = items["item"].where(items["item"].str.contains(r"[./]", regex=True), "")
+    found = [*crossings(items, "whole"), *_beyond(crossings(items.assign(file=files), "file"))]
     findings = tuple(
         Finding(
             NAME,
@@ -39,10 +42,22 @@ def look(material: Material) -> Checked:
             "certain",
             "split people first, and cut their images into slices or patches afterwards",
         )
-        for crossing in crossings(items, "whole")
+        for crossing in found
     )
     sessions = whole[whole != ""].nunique()
     return Checked(NAME, ASKS, f"{sessions:,} sessions or items; every name compared, exactly", findings, unchecked)
+
+
+def _beyond(files: list[Crossing]) -> list[Crossing]:
+    """Keep the files that lie on two sides under two sessions' names: those under one are found by their session."""
+    kept = []
+    for crossing in files:
+        names = crossing.rows.groupby("file")["whole"].nunique()
+        rows = crossing.rows[crossing.rows["file"].isin(names.index[names > 1])]
+        if len(rows):
+            keys = tuple(sorted(set(rows["file"])))
+            kept.append(Crossing(crossing.sides, keys, tuple(sorted(set(rows["split"].tolist()))), rows))
+    return kept
 
 
 def _amount(rows: pd.DataFrame) -> str:

@@ -67,5 +67,5 @@ def _crossing(items: pd.DataFrame, key: str, how: str, certainty: Certainty) -> 
         if sources:
             what = f"images made from {counted(len(sources), 'source')} {how} in both {' and '.join(crossing.sides)}: {listing(sources)}"
             remedy = "split the sources first, and make altered copies of the training side alone"
-            findings.append(Finding(NAME, "leak", what, sources, crossing.where, certainty, remedy))
+            findings.append(Finding(NAME, "leak", what, sources, crossing.where, certainty, remedy, how))
     return findings

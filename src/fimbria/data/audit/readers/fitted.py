@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def fitted_in(folder: Path, split: int | None = None) -> tuple[tuple[Fitted, ...], tuple[str, ...]]:
+def fitted_in(folder: Path, split: int | None = None, dataset: str = "") -> tuple[tuple[Fitted, ...], tuple[str, ...]]:
     """Find what was computed from people's images, where a list beside it says whose.
 
     Parameters
@@ -21,6 +21,8 @@ def fitted_in(folder: Path, split: int | None = None) -> tuple[tuple[Fitted, ...
         A folder of group templates (``groups`` of a CAPS) or of a training.
     split
         The split it serves; None for all.
+    dataset
+        Whose folder it is, for lists that do not say it.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def fitted_in(folder: Path, split: int | None = None) -> tuple[tuple[Fitted, ...
             except FimbriaError as error:
                 notes.append(str(error))
                 continue
-            scope = people["dataset"].fillna("") if "dataset" in people.columns else [""] * len(people)
+            scope = people["dataset"].fillna("") if "dataset" in people.columns else [dataset] * len(people)
             whom = frozenset(zip(scope, people["participant_id"].dropna(), strict=False))
             found.append(Fitted(f"{path.parent.name}/{path.name}", whom, split))
     return tuple(found), tuple(notes)

@@ -187,6 +187,8 @@ def identify(frame: pd.DataFrame, found: Roles, naming: Naming, place: object) -
             notes = (f"{place}: {found.participant} names sessions ({sessions[0]}); participants were read from them.",)
         told["participant"] = told["participant"].where(told["participant"] != "", who)
     ids["participant_id"] = told["participant"]
+    if doubtful := _doubtful(ids, found, place):
+        ids["dataset"], notes = "", (*notes, doubtful)
     for column, group in (("session_id", "session"), ("dataset", "dataset")):
         if group in told:
             ids[column] = ids[column].where(ids[column] != "", told[group])
@@ -248,7 +250,23 @@ def _extracted(names: pd.Series, pattern: re.Pattern[str]) -> pd.DataFrame:
 def _texts(frame: pd.DataFrame, column: str | None) -> pd.Series:
     if column is None:
         return pd.Series("", index=frame.index, dtype="object")
-    return frame[column].astype("object").where(frame[column].notna(), "").astype(str).astype("object")
+    return frame[column].astype("object").where(frame[column].notna(), "").astype(str).str.strip().astype("object")
+
+
+def _doubtful(ids: pd.DataFrame, found: Roles, place: object) -> str:
+    """Say why a column `cohort` is not taken for the data set: it may be a wave or a diagnosis that changes."""
+    if found.dataset is None or found.dataset.lower() == "dataset":
+        return ""
+    scopes = ids[["participant_id", "dataset"]].drop_duplicates()
+    several = sorted(
+        set(scopes.loc[scopes["participant_id"].duplicated() & (scopes["participant_id"] != ""), "participant_id"])
+    )
+    if not several:
+        return ""
+    return (
+        f"{place}: {listing(several)} stand under several values of {found.dataset}; each name is taken for one person. "
+        "If it names data sets, call the column dataset."
+    )
 
 
 def _items(frame: pd.DataFrame, found: Roles, files: pd.Series) -> pd.Series:

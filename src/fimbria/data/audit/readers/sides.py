@@ -18,6 +18,7 @@ _WORDS = {
     "validation": re.compile(r"(val|valid|validation|dev)(set|split|data|list)?"),
     "test": re.compile(r"(te|tst|testing|test|holdout|heldout)(set|split|data|list)?"),
 }
+_UNUSED = re.compile(r"excluded?|exclusion|unused|notused|ignored?|drop(ped)?|discard(ed)?|removed?|none|na|leftout")
 MOST_ROWS = 5_000_000  # of all splits together: half a gigabyte
 
 
@@ -31,6 +32,17 @@ def side_of(word: str) -> str | None:
     """
     letters = re.sub(r"[^a-z]", "", word.lower())
     return next((side for side, pattern in _WORDS.items() if pattern.fullmatch(letters)), None)
+
+
+def is_unused(word: str) -> bool:
+    """Tell whether a word says that an item is on no side at all.
+
+    Examples
+    --------
+    >>> is_unused("Excluded"), is_unused("not used"), is_unused("external")
+    (True, True, False)
+    """
+    return bool(_UNUSED.fullmatch(re.sub(r"[^a-z]", "", word.lower())))
 
 
 def unfit(numbers: pd.Series) -> pd.Series:

@@ -113,6 +113,11 @@ def _placed(rows: pd.DataFrame, values: pd.Series, column: str, path: Path) -> t
         return _by_yes_and_no(rows, values, sides.side_of(match["side"]) or "", place), notes
     if numbers.notna().any():
         return _by_folds(rows, values, numbers, place), notes
+    unused = values.map(sides.is_unused)
+    if unused.any():
+        said = listing([repr(word) for word in values[unused].unique()])
+        notes = (*notes, f"{int(unused.sum()):,} rows are on no side ({said} in column {column}) and were left out.")
+        rows, values = rows[~unused].reset_index(drop=True), values[~unused].reset_index(drop=True)
     different = values.unique()
     known = {word: sides.side_of(word) for word in different}
     strange = [word for word, side in known.items() if side is None]

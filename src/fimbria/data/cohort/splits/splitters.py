@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fimbria.data.cohort.cohort import Cohort
+from fimbria.data.cohort.cohort import Cohort, begun
 from fimbria.data.cohort.splits.balance import balance_problems, table
 from fimbria.data.cohort.splits.deal import deal
 from fimbria.data.cohort.splits.split import Split, Splits
@@ -182,6 +182,9 @@ class RepeatedKFold:
         return Splits(tuple(splits), pd.concat(tables, ignore_index=True), tuple(notes))
 
 
+MOST_LEFT_OUT = 200  # values of a column, each a split of its own
+
+
 @dataclass(frozen=True)
 class LeaveGroupOut:
     """Hold out each value of a column once: a site, a scanner.
@@ -210,6 +213,14 @@ class LeaveGroupOut:
         if (count := values.nunique()) < 2:  # noqa: PLR2004  (nobody would be left)
             return [
                 Problem(f"{self.column} has only {count} value ({values.iloc[0]})", "two are wanted to leave one out")
+            ]
+        if count > MOST_LEFT_OUT:
+            what = f"{self.column} has {count:,} values, which would be as many splits"
+            return [
+                Problem(
+                    what,
+                    f"at most {MOST_LEFT_OUT} are left out one by one; deal folds: --folds K --group {self.column}",
+                )
             ]
         across = values.groupby(units.unit).transform("nunique") > 1
         who = units.first.loc[across, "participant_id"].tolist()
@@ -275,8 +286,7 @@ class Nested:
 
 def _parted(cohort: Cohort, held: np.ndarray, index: int = 0, name: str = "", group_by: tuple[str, ...] = ()) -> Split:
     """Part the sessions of a cohort, ``(sessions,)``, in the order of its rows."""
-    frame = cohort.frame
-    return Split(index, Cohort(frame[~held], "train"), Cohort(frame[held], name), name, group_by)
+    return Split(index, begun(cohort.named("train"), ~held), begun(cohort.named(name), held), name, group_by)
 
 
 def _column_problems(
