@@ -100,8 +100,9 @@ class Certificate:
             sum(check.verdict == word for check in self.checks) for word in ("not checked", "clean in part")
         )
         told += f". {unchecked} of {len(self.checks)} questions could not be answered" if unchecked else ""
+        told += ", not even whose the items are" if self.is_blind else ""
         told += f"{', and' if unchecked else '.'} {in_part} only in part" if in_part else ""
-        return f"{told}, not even whose the items are." if self.is_blind else f"{told}."
+        return f"{told}."
 
     @property
     def is_blind(self) -> bool:
