@@ -10,6 +10,7 @@ from fimbria import tables
 from fimbria.cli.app import run
 from fimbria.errors import InputError, ProblemsError
 from fimbria.workflows.audit import Around, audit
+from fimbria.workflows.splits import kfold_cohort, split_cohort
 from zoo import PEERS
 from zoo_own import OWN, RISKS, brain, caps, cohort, folder, participant
 
@@ -254,3 +255,60 @@ def test_strict_fails_where_nobody_knows_whose_the_items_are(tmp_path):
     pd.DataFrame({"file": ["a.png", "b.png"], "split": ["train", "test"]}).to_csv(tmp_path / "list.csv", index=False)
     assert run(["audit", str(tmp_path / "list.csv"), "--quiet"]) == 0
     assert run(["audit", str(tmp_path / "list.csv"), "--quiet", "--strict"]) == 1
+
+
+def test_one_folder_cannot_hold_the_images_of_two_data_sets(tmp_path):
+    frames = [cohort(people=8).assign(dataset=name) for name in ("one", "two")]
+    images = caps(tmp_path, frames[0], brain)
+    told = folder(tmp_path, pd.concat(frames, ignore_index=True), np.asarray(["train"] * 8 + ["test"] * 8))
+    with pytest.raises(InputError, match="needs a folder of its own"):
+        certificate({**told, "images": images})
+    same = next(c for c in certificate({**told, "images": {"one": images[""]}}).checks if c.check == "same-image")
+    assert same.verdict == "clean in part"
+    assert "no --images were given for the data set 'two'" in same.unchecked
+
+
+def test_our_own_exports_keep_two_data_sets_apart(tmp_path):
+    frames = [cohort(people=20).assign(dataset=name) for name in ("one", "two")]
+    tables.write(pd.concat(frames), tmp_path / "both.tsv")
+    tools = ("nnunet", "monai", "gandlf", "csv")
+    kfold_cohort(tmp_path / "both.tsv", tmp_path / "folds", folds=4, stratify="diagnosis", export=tools)
+    lists = ("nnunet/splits_final.json", "monai/datalist.json", "gandlf/split-0", "csv/split-0.csv")
+    for name in lists:
+        found = certificate({"what": tmp_path / "folds" / f"export-{name}"})
+        assert names(found) == set(), name
+        people = 40
+        assert found.size.startswith(f"{people} participants"), name
+
+
+def test_a_list_beside_the_caps_says_whom_something_was_computed_from(tmp_path):
+    frame = cohort(people=8)
+    images = caps(tmp_path, frame, brain)
+    tables.write(frame[["participant_id"]], images[""] / "histogram_fitted_on.tsv")
+    assert names(certificate(folder(tmp_path, frame, images=images))) == {"fitted-on-test"}
+
+
+def test_a_table_of_other_people_is_refused(labels, tmp_path):
+    others = cohort().assign(participant_id=[f"sub-9{number:03d}" for number in range(40)])
+    tables.write(others, tmp_path / "others.tsv")
+    with pytest.raises(InputError, match="knows nobody of"):
+        audit(labels, around=Around(table=tmp_path / "others.tsv"))
+
+
+def test_raw_images_are_compared_and_nothing_is_written_among_them(tiny_bids, tmp_path):
+    rows = [("sub-01", "ses-M000"), ("sub-01", "ses-M006"), ("sub-02", "ses-M6"), ("sub-03", "ses-M000")]
+    frame = pd.DataFrame(rows, columns=["participant_id", "session_id"])
+    told = folder(tmp_path, frame, np.asarray(["train", "train", "test", "test"]), images={"": tiny_bids})
+    before = sorted(tiny_bids.rglob("*"))
+    looked = {check.check: check for check in certificate(told).checks}
+    assert looked["same-image"].looked_at.startswith("4 images")
+    assert looked["near-image"].verdict == "not checked"
+    assert sorted(tiny_bids.rglob("*")) == before
+
+
+def test_a_split_keeps_the_column_that_is_learnt(tmp_path):
+    tables.write(cohort(), tmp_path / "cohort.tsv")
+    split_cohort(tmp_path / "cohort.tsv", tmp_path / "split", test=10, stratify="sex", label="sex")
+    assert certificate({"what": tmp_path / "split"}).label == "sex"
+    (tmp_path / "split" / "split.json").write_text("{")
+    assert any("split.json cannot be read" in note for note in certificate({"what": tmp_path / "split"}).notes)

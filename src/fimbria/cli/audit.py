@@ -27,12 +27,13 @@ def register(parent: App) -> None:
 def audit(
     what: Path,
     *,
-    images: list[str] | None = None,
+    images: Several = None,
     pipeline: str | None = None,
     table: Path | None = None,
     test: list[Path] | None = None,
     label: str | None = None,
     inputs: Several = None,
+    group: Several = None,
     participant: str | None = None,
     session: str | None = None,
     partition: str | None = None,
@@ -52,7 +53,9 @@ def audit(
     something cannot be read.
 
     Example: fimbria audit labels --images my-caps --table cohort.tsv --out certificate
+
     Example: fimbria audit splits_final.json --participant-pattern "(P[0-9]+)_"
+
     Example: fimbria audit data.csv --participant PatientID --partition fold
 
     Parameters
@@ -72,6 +75,8 @@ def audit(
         Column that is learnt; by default diagnosis, or what a MAPS says.
     inputs
         Columns that the model reads beside the image.
+    group
+        Columns whose values belong on one side, beside those with a usual name (family_id).
     participant
         Column of a foreign list that names the participant.
     session
@@ -105,7 +110,14 @@ def audit(
         what,
         columns=Columns(participant, session, partition, participant_pattern),
         around=Around(
-            _folders(images or ()), pipeline, table, tuple(test or ()), pretrained, label, tuple(inputs or ())
+            _folders(images or ()),
+            pipeline,
+            table,
+            tuple(test or ()),
+            pretrained,
+            label,
+            tuple(inputs or ()),
+            tuple(group or ()),
         ),
         accept=answers_of(accept_finding, because),
         out=out,
@@ -132,7 +144,7 @@ def _folders(given: Sequence[str]) -> dict[str, Path]:
         name, sign, path = word.partition("=")
         key, place = (name, Path(path)) if sign and not Path(word).exists() else ("", Path(word))
         if key in folders:
-            msg = f"--images {word}: {'that data set' if key else 'a folder'} is given twice. Several are given as NAME=PATH."
+            msg = f"--images {word}: {'that data set is given twice' if key else 'of several folders, each names its data set: NAME=PATH'}."
             raise InputError(msg)
         folders[key] = place
     return folders

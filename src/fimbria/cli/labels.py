@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from fimbria.cli.screen import print_flow, print_rows, say
-from fimbria.errors import InputError
+from fimbria.errors import InputError, listing
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -79,7 +79,9 @@ def labels(
     show
         Print one of them, and do nothing else.
     """
+    from fimbria.data.cohort.cohort import Cohort
     from fimbria.data.cohort.labels.files import presets, read, shown
+    from fimbria.data.cohort.labels.timeline import column_of
 
     if show:
         say(shown(show).rstrip())
@@ -106,7 +108,13 @@ def labels(
         restriction=restriction,
         remove_unique_session=remove_unique_session,
     )
-    _tell(made, read(definition).output, out)
+    used = read(str(out.with_suffix(".definition.toml")))
+    _tell(made, used.output, out)
+    if absent := [name for name in used.keep if name not in set(made.frame[used.output].astype(str))]:
+        merged = Cohort.read(table)
+        column, _ = column_of(merged, used)
+        held = sorted(set(merged.column(column).dropna().astype(str)))
+        say(f"Nobody is labelled {listing(absent)}; {column!r} holds: {listing(held, 12)}.")
 
 
 def progression(

@@ -17,7 +17,7 @@ from fimbria.data.audit.evidence import Evidence, refuse_empty
 from fimbria.data.audit.knowledge import acquisition
 from fimbria.data.audit.material import Fitted, Material, joined, of_sides, session_keys
 from fimbria.data.audit.readers.detect import is_fimbria_maps, read
-from fimbria.data.audit.readers.fitted import fitted_in
+from fimbria.data.audit.readers.fitted import FITTED, TEMPLATES, fitted_in
 from fimbria.data.audit.readers.sides import everywhere
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import IDS, Cohort
@@ -77,6 +77,8 @@ class Around:
         Column that is learnt.
     inputs
         Columns that the model reads beside the image.
+    groups
+        Columns whose values belong on one side: families, sites.
     """
 
     images: Mapping[str, Path] = field(default_factory=dict)
@@ -86,6 +88,7 @@ class Around:
     pretrained: Path | None = None
     label: str | None = None
     inputs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
 
 
 def audit(  # noqa: PLR0913  (what, and all that may be known of it)
@@ -130,7 +133,7 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
     """
     what, around, told = Path(what), around or Around(), columns or Columns()
     if out:
-        _refuse_other(Path(out))
+        _refuse_other(Path(out), what)
     if what.is_dir() and is_fimbria_maps(what):
         maps = Maps(what)
         if idle := [name for name, given in vars(told).items() if given]:
@@ -177,7 +180,7 @@ def material_of(maps: Maps) -> Material:
     sides += [(split, name, maps.group(name)) for split in maps.splits for name in maps.groups]
     fitted, notes = list[Fitted](), list[str]()
     for split in maps.splits:
-        found, unread = fitted_in(maps.paths.split(split), split)
+        found, unread = fitted_in(maps.paths.split(split), FITTED, split)
         fitted, notes = [*fitted, *found], [*notes, *unread]
     return Material(
         str(maps.root),
@@ -224,9 +227,10 @@ def _surrounded(material: Material, around: Around, what: Path, pipelines: Mappi
     if around.table:
         table = tables.read(around.table, ["participant_id"], text=IDS)
         material = joined(material, table, str(around.table))
-    facts: dict[str, Any] = {"inputs": around.inputs}
-    label = around.label or material.label or ("diagnosis" if "diagnosis" in material.columns else None)
-    wanted = [name for name in (around.label, *around.inputs) if name]
+    facts: dict[str, Any] = {"inputs": around.inputs, "groups": around.groups}
+    told = material.label if material.label in material.columns else None
+    label = around.label or told or ("diagnosis" if "diagnosis" in material.columns else None)
+    wanted = [name for name in (around.label, *around.inputs, *around.groups) if name]
     unknown = [name for name in wanted if name not in material.columns]
     hint = "name another, or give the table that has it with --table"
     refuse(str(what), [Problem(f"it has no column {n!r}; {did_you_mean(n, material.columns)}", hint) for n in unknown])
@@ -234,11 +238,11 @@ def _surrounded(material: Material, around: Around, what: Path, pipelines: Mappi
     if around.pretrained:
         facts["pretrained"] = (material.pretrained or frozenset()) | whose(around.pretrained)
     for name, folder in around.images.items():
-        facts.setdefault("fitted", material.fitted or ())
-        if pipelines[name] == TEMPLATED:  # no other pipeline reads a group's template
-            templates, notes = fitted_in(folder / "groups", dataset=name)
-            facts["fitted"] = (*facts["fitted"], *templates)
-            facts["notes"] = (*facts.get("notes", material.notes), *notes)
+        # no other pipeline reads a group's template; whatever else was computed says so by the name of its list
+        lists = (*TEMPLATES, *FITTED) if pipelines[name] == TEMPLATED else FITTED
+        found, notes = fitted_in(folder, lists, dataset=name)
+        facts["fitted"] = (*(facts.get("fitted", material.fitted) or ()), *found)
+        facts["notes"] = (*facts.get("notes", material.notes), *notes)
     return material.with_facts(**facts)
 
 
@@ -264,6 +268,10 @@ def _evidence(
         refuse_empty(gathered[-1])
     images = {key: facts for one in gathered for key, facts in one.images.items()}
     missing = {key: why for one in gathered for key, why in one.missing.items() if key not in images}
+    others = material.items.loc[material.items["image"] != "", ["image", "dataset"]].drop_duplicates("image")
+    for key, dataset in others.itertuples(index=False, name=None):
+        if key not in images and key not in missing:
+            missing[key] = f"no --images were given for the data set {dataset!r}"
     if not images and all(pipelines[name] == TEMPLATED for name in around.images):
         return None
     why = next((one.without_fingerprint for one in gathered if one.without_fingerprint), "")
@@ -293,7 +301,7 @@ def _pipeline(name: str, items: pd.DataFrame) -> Pipeline | None:
     return made
 
 
-def _refuse_other(out: Path) -> None:
+def _refuse_other(out: Path, what: Path) -> None:
     """Refuse a folder whose certificate is of something else: of a training, of a split, of another audit.
 
     Raises
@@ -301,6 +309,11 @@ def _refuse_other(out: Path) -> None:
     InputError
         With what to do.
     """
+    if (out / "certificate.json").is_file() and Certificate.read(out / "certificate.json").subject != str(what):
+        msg = (
+            f"--out {out} holds the certificate of something else; nothing is ever written over. Choose another folder."
+        )
+        raise InputError(msg)
     taken = next(
         (name for name in ("maps.json", "split.json", "kfold.json", "data.tsv") if (out / name).is_file()), None
     )

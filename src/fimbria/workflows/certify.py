@@ -18,6 +18,7 @@ from fimbria.workflows.evidence import evidence_in, seen_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from fimbria.data.audit.certificate import Certificate
     from fimbria.data.cohort.cohort import Cohort, Session, Step
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from fimbria.data.images.pipelines import Pipeline
     from fimbria.experiment.experiment import Experiment
     from fimbria.results.maps.maps import Maps
+    from fimbria.workflows.show import Show
 
 Accept = tuple[tuple[str, str], ...]
 
@@ -88,6 +90,7 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
     group: str,
     people: Cohort,
     entries: Mapping[Session, Entry],
+    data_set: Path,
     pipeline: Pipeline,
     looks: Sequence[Look],
     accept: Accept = (),
@@ -101,7 +104,7 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
     """
     sides = [(split, side, maps.group(side, split)) for split in maps.splits for side in ("train", "validation")]
     sides += [(split, group, people) for split in maps.splits]
-    now = evidence_in(entries, maps.experiment.data.caps, pipeline)
+    now = evidence_in(entries, data_set, pipeline)
     material = Material(
         f"{group} of {maps.root.name}",
         "group of a MAPS",
@@ -110,10 +113,21 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
         fitted=(),
         pretrained=frozenset(),
         looks=tuple(looks),
-        evidence=Evidence(now.source, {**seen_images(maps, pipeline), **now.images}, {}, now.without_fingerprint),
+        evidence=Evidence(
+            now.source, {**seen_images(maps, pipeline, data_set), **now.images}, {}, now.without_fingerprint
+        ),
         pipeline=pipeline.name,
     )
     return _answered(audit(material), accept)
+
+
+def tell(certificate: Certificate, show: Show) -> None:
+    """Say what an audit found, and whether it has seen the brains."""
+    for finding in certificate.findings:
+        show.say(f"{finding.level.upper()} ({finding.certainty}): {finding.what} ({finding.where}).")
+    show.say(f"Audit: {certificate.verdict}")
+    if any(check.check == "near-image" and check.verdict == "not checked" for check in certificate.checks):
+        show.say("Brains were not compared: `fimbria audit FOLDER --images CAPS` compares them.")
 
 
 def looks_at(maps: Maps) -> tuple[Look, ...]:

@@ -19,7 +19,7 @@ from fimbria.data.extraction.store import Store, default_root
 from fimbria.data.images import nifti
 from fimbria.data.images.layout import source_of
 from fimbria.data.images.template import SPACE
-from fimbria.errors import FimbriaError, ImageError, MapsError, StorageError
+from fimbria.errors import FimbriaError, ImageError, InputError, MapsError, StorageError
 from fimbria.execution import executor, run
 from fimbria.provenance import Fingerprint
 
@@ -69,9 +69,10 @@ class _Looking:
         else:
             whole = tuple(slice(0, side) for side in entry.shape)
             array, grid, voxels, source = entry[whole], entry.grid, entry.voxels, entry.source
-        printed, why = _printed(array, grid) if self.aligned else (None, UNALIGNED)
+        aligned = self.aligned or f"space-{SPACE}" in image.path.name
+        printed, why = _printed(array, grid) if aligned else (None, UNALIGNED)
         facts = ImageFacts(source.size, voxels, grid, printed, acquisition(image.path))
-        if place:
+        if place and self.aligned:  # nothing is written into a data set of raw images
             with suppress(StorageError):  # a data set that may not be written to is looked at again the next time
                 keep(place, facts, source)
         return facts, why
@@ -145,16 +146,20 @@ def fingerprints(entries: Mapping[Session, Entry]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def seen_images(maps: Maps, chosen: Pipeline) -> dict[str, ImageFacts]:
-    """Give what a MAPS keeps of the images that its weights have seen, by session; with fingerprints that lie beside them."""
+def seen_images(maps: Maps, chosen: Pipeline, data_set: Path) -> dict[str, ImageFacts]:
+    """Give what a MAPS keeps of the images that its weights have seen, by session.
+
+    Their fingerprints are those that lie beside the images, where the training found them or in `data_set`.
+    """
     frame = _kept(maps)
-    store = Store(default_root(maps.experiment.data.caps, chosen.layout), chosen.name)
+    places = dict.fromkeys((maps.experiment.data.caps, data_set))
+    stores = [Store(default_root(place, chosen.layout), chosen.name) for place in places]
     seen = {}
     columns = [*IDS, "file", "size", "voxels"]
     for *ids, file, size, voxels in frame[columns].itertuples(index=False, name=None):
         session = Session(*ids)
-        known = kept(_place(store, session, file)) if chosen.space == SPACE else None
-        printed = known.fingerprint if known and known.voxels == voxels else None
+        known = (kept(_place(store, session, file)) for store in stores if chosen.space == SPACE)
+        printed = next((facts.fingerprint for facts in known if facts and facts.voxels == voxels), None)
         seen[str(session)] = ImageFacts(size, voxels, fingerprint=printed)
     return seen
 
@@ -193,6 +198,11 @@ def _found(material: Material, images: Path, chosen: Pipeline | None) -> tuple[l
             missing[key] = f"no such image in {images}"
         else:
             found.append(_Image(key, path, session if source else None))
+    whose: dict[Path, str] = {}
+    for image in found if source else ():
+        if (first := whose.setdefault(image.path, image.key)) != image.key:
+            msg = f"{image.key} and {first} are one file in {images}; each data set needs a folder of its own: --images NAME=FOLDER."
+            raise InputError(msg)
     return found, missing
 
 

@@ -18,7 +18,7 @@ from fimbria.results.maps.integrity import refuse_changed, seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
 from fimbria.results.predictions.ensemble import average, part_weights, vote
-from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at
+from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at, tell
 from fimbria.workflows.parts import Parts, images
 from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
 from fimbria.workflows.show import Show, quiet
@@ -111,8 +111,10 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
     weights, date = candidate(maps, used), now()
     looks = [*looks_at(maps), *([Look(group, weights, frozenset(people.participants), date)] if labelled else [])]
-    certificate = certify_prediction(maps, group, people, parts.images.entries, choices.pipeline.build(), looks, accept)
-    show.say(f"Audit: {certificate.verdict}")
+    certificate = certify_prediction(
+        maps, group, people, parts.images.entries, experiment.data.caps, choices.pipeline.build(), looks, accept
+    )
+    tell(certificate, show)
     contracts = _kept_contracts(maps, parts, used)
     if parts.images.left:
         people = people.keep([s in parts.images.entries for s in people.sessions], "has a usable image")

@@ -224,6 +224,8 @@ def _made(  # noqa: PLR0913, PLR0917  (what the two functions share)
         problems += error.problems
     refuse(f"splits of {table}", [*problems, *export_problems(cohort, asked.tools, asked.label), *missing])
     rule["cohort"] = {"name": table.name, "sha256": sha256(table)}
+    if asked.label:
+        rule["label"] = asked.label
     steps = flow.read(flow.beside(table))
     label = asked.label or "diagnosis"
     certificate = certify_splits(folder.resolve().name, splits, steps, label, cohort)
@@ -246,11 +248,16 @@ def _images(cohort: Cohort, asked: _Exports) -> tuple[dict[Session, str] | None,
         source = caps.Caps(asked.images, pipeline.build(asked.pipeline))
     except FimbriaError as error:
         return None, [Problem(str(error))]
+    whose: dict[str, Session] = {}
     for session in cohort.sessions:
         try:
             found[session] = source.find(session).relative_to(asked.images).as_posix()
         except ImageError as error:
             problems.append(Problem(str(error)))
+            continue
+        if (first := whose.setdefault(found[session], session)) != session:
+            what = f"{session} and {first} would be one image: {found[session]}"
+            problems.append(Problem(what, "a CAPS is of one data set; export the data sets one by one"))
     return found, problems
 
 

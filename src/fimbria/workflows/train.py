@@ -26,7 +26,7 @@ from fimbria.provenance import environment, free_bytes, memory_gib, now
 from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.results.maps.integrity import seal, unseal
 from fimbria.results.maps.maps import Maps, refuse_occupied
-from fimbria.workflows.certify import Accept, certify_training
+from fimbria.workflows.certify import Accept, certify_training, tell
 from fimbria.workflows.evidence import fingerprints, refuse_changed_images
 from fimbria.workflows.interrupt import postponed
 from fimbria.workflows.parts import Images, Parts, chosen_sessions, images, learnable, resolve
@@ -135,7 +135,7 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
     experiment = experiment.anchored()
     planned = plan(experiment, folder, accept=accept, show=show)
     if planned.certificate:
-        show.say(f"Audit: {planned.certificate.verdict}")
+        tell(planned.certificate, show)
     with arithmetic(experiment.compute):
         surroundings = {**environment(), **facts()}
     record = {

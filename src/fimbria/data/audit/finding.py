@@ -35,6 +35,8 @@ class Finding:
         What to do.
     about
         The column or the measure it rests on, where one look can find several things in the same people.
+    listed
+        Everything that `what` names the first few of: pairs of images with their likeness, say.
     """
 
     check: str
@@ -45,6 +47,7 @@ class Finding:
     certainty: Certainty
     remedy: str
     about: str = ""
+    listed: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -54,13 +57,13 @@ class Finding:
 
     def plain(self) -> dict[str, Any]:
         """Give it as JSON keeps it."""
-        return {"id": self.id, **vars(self), "who": list(self.who)}
+        return {"id": self.id, **vars(self), "who": list(self.who), "listed": list(self.listed)}
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
         """Make it from what `plain` gives."""
         fields = {name: plain[name] for name in cls.__dataclass_fields__}
-        return cls(**{**fields, "who": tuple(plain["who"])})
+        return cls(**{**fields, "who": tuple(plain["who"]), "listed": tuple(plain["listed"])})
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ class Material:
         The column that is learnt, if known.
     inputs
         Columns of the table that the model reads beside the image.
+    groups
+        Columns whose values belong on one side, beside those that are known by their name (``family_id``).
     everybody
         The cohort the splits were made of, with columns `label` and ids, where it is known (``--table``).
     flow
@@ -109,6 +111,7 @@ class Material:
     items: pd.DataFrame
     label: str | None = None
     inputs: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     everybody: pd.DataFrame | None = None
     flow: tuple[Step, ...] = ()
     fitted: tuple[Fitted, ...] | None = None
@@ -301,6 +304,9 @@ def joined(material: Material, table: pd.DataFrame, name: str) -> Material:
     if "participant_id" not in keys:
         msg = f"{name} cannot be joined to {material.place}: it is not known whose the items are. Say so with --participant COLUMN or --participant-pattern REGEX."
         raise InputError(msg)
+    if not known.merge(everybody[keys].drop_duplicates(), on=keys).shape[0]:
+        msg = f"{name} knows nobody of {material.place}: not one {' '.join(keys)} stands in both. Give the cohort that these splits were made of."
+        raise InputError(msg)
     more = everybody.drop_duplicates(keys).drop(columns=[c for c in ids if c not in keys])
     items = material.items.drop(columns="person").merge(more, on=keys, how="left", suffixes=("", "_table"))
     shared = [c for c in material.columns if f"{c}_table" in items.columns]
@@ -329,9 +335,13 @@ def _disagreeing(items: pd.DataFrame, column: str) -> list[str]:
 
 
 def column_called(material: Material, names: Iterable[str]) -> list[str]:
-    """Give the table's columns that have one of these names, whatever their capitals; empty ones tell nothing."""
-    wanted = set(names)
-    return [c for c in material.columns if str(c).lower() in wanted and material.items[c].notna().any()]
+    """Give the table's columns that have one of these names, however they are spelt; empty ones tell nothing."""
+    wanted = {_letters(name) for name in names}
+    return [c for c in material.columns if _letters(str(c)) in wanted and material.items[c].notna().any()]
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def scoped(items: pd.DataFrame, column: str) -> pd.Series:

@@ -73,10 +73,11 @@ def test_a_person_whose_sex_is_learnt_has_one(material):
     assert (found.certainty, found.who) == ("probable", ("sub-01 ses-1", "sub-01 ses-2"))
 
 
-def test_a_person_whose_sex_is_not_learnt_is_noted(material):
+def test_a_person_whose_sex_changes_is_a_risk(material):
     checked = contradictions.look(material(rows("AD", "AD", session_id=["ses-1", "ses-2"], sex=["F", "M"])))
-    assert checked.verdict == "clean"
-    assert "'sex' changes in sub-01, who may be two people" in checked.looked_at
+    (found,) = checked.findings
+    assert (found.level, found.who) == ("risk", ("sub-01",))
+    assert "may be two under one name" in found.what
 
 
 def test_rows_that_do_not_say_what_they_are_of_are_said(material):

@@ -34,4 +34,4 @@ def test_validation_is_there_to_choose(material):
 def test_where_nobody_counts_it_is_said(material):
     checked = looks.look(material())
     assert checked.verdict == "not checked"
-    assert "only a MAPS does" in checked.unchecked
+    assert "only a MAPS of Fimbria does" in checked.unchecked

@@ -261,3 +261,37 @@ def test_fingerprints_of_one_side_alone_say_nothing_of_the_other():
     seen = printed(("sub-02 ses-1", "b"))
     checked = likeness.look(material(("train", "sub-01", "ses-1"), ("test", "sub-02", "ses-1"), evidence=seen))
     assert checked.verdict == "not checked"
+
+
+@pytest.mark.parametrize(("one", "other"), [("sub-000", "SUB-000"), ("sub-09", "sub-9"), ("S1", "s1"), ("007", "7")])
+def test_names_that_differ_in_their_spelling_alone_may_be_one_person(one, other):
+    (found,) = participants.look(material(("train", one, "ses-1"), ("test", other, "ses-1"))).findings
+    assert found.certainty == "possible"
+    assert found.who == (" ~ ".join(sorted((one, other))),)
+
+
+@pytest.mark.parametrize(("one", "other"), [("sub-010", "sub-100"), ("sub-1", "sub-11"), ("A-1", "B-1")])
+def test_other_names_are_other_people(one, other):
+    assert participants.look(material(("train", one, "ses-1"), ("test", other, "ses-1"))).verdict == "clean"
+
+
+def test_a_copy_is_known_by_the_name_of_its_participant():
+    rows = ("train", "sub-003", "ses-1"), ("test", "sub-003_aug1", "ses-1")
+    assert sources.look(material(*rows)).verdict == "leak"
+
+
+def test_families_under_another_name_are_named():
+    rows = ("train", "sub-01", "ses-1", "F1"), ("test", "sub-02", "ses-1", "F1")
+    whole = material(*rows, columns=["household"])
+    assert kin.look(whole).verdict == "not checked"
+    assert kin.look(whole.with_facts(groups=("household",))).verdict == "leak"
+    assert kin.look(material(*rows, columns=["FamilyID"])).verdict == "leak"
+
+
+def test_swapped_scans_say_whose_they_look_like():
+    seen = printed(("sub-01 ses-1", "a"), ("sub-01 ses-2", "b"), ("sub-02 ses-1", "b"), ("sub-02 ses-2", "a"))
+    rows = [
+        (("train", "test")[who == "sub-02"], who, when) for who in ("sub-01", "sub-02") for when in ("ses-1", "ses-2")
+    ]
+    risk = next(f for f in likeness.look(material(*rows, evidence=seen)).findings if f.level == "risk")
+    assert any(told.startswith("sub-01 ses-2 (") and "like sub-02 ses-1" in told for told in risk.listed)

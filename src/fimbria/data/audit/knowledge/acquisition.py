@@ -91,7 +91,9 @@ def look(material: Material) -> Checked:
         unseen = "; ".join(filter(None, [unseen, f"fewer than {_LEAST} people are {', '.join(few)}" if few else ""]))
     people = drawn(people, PEOPLE)
     if len(people) < 2 * _LEAST or people["answer"].nunique() < 2:  # noqa: PLR2004  (one label needs no telling)
-        few_people = f"{len(people):,} people with at least two labels are too few to tell a confound from luck"
+        few_people = (
+            f"{len(people):,} people of labels that are frequent enough are too few to tell a confound from luck"
+        )
         return Checked(NAME, ASKS, unchecked="; ".join(filter(None, [few_people, unseen])))
     facts = features(people, material)
     if facts.empty:

@@ -10,7 +10,7 @@ import pandas as pd
 from fimbria.data.audit.finding import Checked, Finding
 from fimbria.data.audit.knowledge.labels import UNLABELLED, is_quantity
 from fimbria.data.audit.material import Material, as_texts
-from fimbria.errors import listing
+from fimbria.errors import counted, listing
 
 NAME = "contradiction"
 ASKS = "Does the same session have two different labels?"
@@ -31,6 +31,7 @@ def look(material: Material) -> Checked:
     by_session = _contradicted(rows, ["person", "dataset_alone", "session_id", "item"], number=number)
     findings = [_finding(by_session, label, "certain", "rows of the same session have")] if len(by_session) else []
     findings += _of_images(rows, material, label, number=number)
+    findings += _changing(material, rows)
     if _FIXED.match(label):
         findings += _of_people(rows[~rows["person"].isin(by_session["person"])], label, number=number)
     nameless = int((rows["who"] == "").sum())
@@ -38,7 +39,7 @@ def look(material: Material) -> Checked:
         NAME,
         ASKS,
         f"{len(rows):,} rows of {rows['who'].nunique():,} sessions and items, in all splits and the whole table together; "
-        f"every label compared, exactly{_notes(material, rows)}",
+        f"every label compared, exactly{_notes(material)}",
         tuple(findings),
         f"{nameless:,} rows say neither session nor item" if nameless else "",
     )
@@ -76,7 +77,8 @@ def _values(labels: pd.Series) -> tuple[pd.Series, bool]:
 
 def _contradicted(rows: pd.DataFrame, key: list[str], *, number: bool) -> pd.DataFrame:
     """Give the rows whose key has more than one value."""
-    known = rows[(rows["who"] != "") & ((rows["session_id"] != "") | (rows["item"] != ""))] if "item" in key else rows
+    named = ((rows["session_id"] != "") & (rows["person"] != "")) | (rows["item"] != "")
+    known = rows[(rows["who"] != "") & named] if "item" in key else rows
     different = known[[*key, "value"]].drop_duplicates()
     several = different[different.duplicated(key, keep=False)]
     if number and len(several):
@@ -119,16 +121,24 @@ def _of_people(rows: pd.DataFrame, label: str, *, number: bool) -> list[Finding]
     return [_finding(changed, label, "probable", "one person, who cannot change, has")] if len(changed) else []
 
 
-def _notes(material: Material, rows: pd.DataFrame) -> str:
-    """Say what stands twice without a contradiction, and what should not change in a person and does."""
+def _notes(material: Material) -> str:
+    """Say what stands twice without a contradiction."""
     key = ["split", "side", "dataset", "participant_id", "session_id", "item"]
     named = material.items[(material.items["session_id"] != "") | (material.items["item"] != "")]
     twice = int(named.duplicated(key).sum())
-    told = f"; {twice:,} rows stand on their side more than once" if twice else ""
+    return f"; {twice:,} rows stand on their side more than once" if twice else ""
+
+
+def _changing(material: Material, rows: pd.DataFrame) -> list[Finding]:
+    """Find people in whom something changes that does not: they may be two people under one name."""
     items = material.items[material.items["person"].isin(rows["person"]) & (material.items["person"] != "")]
-    for column in material.columns:
-        if column != material.label and _FIXED.fullmatch(column):
-            pairs = items.loc[items[column].notna(), ["person", column]].astype("str").drop_duplicates()
-            people = sorted(set(pairs.loc[pairs["person"].duplicated(), "person"]))
-            told += f"; {column!r} changes in {listing(people)}, who may be two people" if people else ""
-    return told
+    findings = []
+    for column in (c for c in material.columns if c != material.label and _FIXED.fullmatch(c)):
+        pairs = items.assign(told=as_texts(items[column]))[["person", "told"]].drop_duplicates()
+        pairs = pairs[pairs["told"] != ""]
+        people = tuple(sorted(set(pairs.loc[pairs["person"].duplicated(), "person"])))
+        if people:
+            what = f"{column!r} changes in {counted(len(people), 'person', 'people')}, who may be two under one name: {listing(people)}"
+            remedy = "find out who they are, and give two people two names"
+            findings.append(Finding(NAME, "risk", what, people, "all sides", "probable", remedy, column))
+    return findings

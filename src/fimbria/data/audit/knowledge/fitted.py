@@ -27,9 +27,8 @@ def look(material: Material) -> Checked:
     if material.fitted is None:
         return Checked(NAME, ASKS, unchecked=UNKNOWN)
     if not material.fitted:
-        return Checked(
-            NAME, ASKS, "there is no list of people beside the images, or the weights, that anything was computed from"
-        )
+        looked = "there is no list, beside the images or the weights, of people that anything was computed from"
+        return Checked(NAME, ASKS, looked, unchecked="what was computed without such a list is not known")
     if not material.has_people:
         return Checked(NAME, ASKS, unchecked=ANONYMOUS)
     held = material.held_out

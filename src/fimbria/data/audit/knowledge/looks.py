@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 NAME = "looks"
 ASKS = "Were the same held-out people scored by more than one candidate?"
-UNKNOWN = "nobody counts how often these people were scored; only a MAPS does: audit it with `fimbria audit MAPS`"
+UNKNOWN = "nobody counts how often these people were scored; only a MAPS of Fimbria does"
 
 
 def look(material: Material) -> Checked:

@@ -13,15 +13,28 @@ if TYPE_CHECKING:
 
 NAME = "family"
 ASKS = "Are people of one family on two sides of a split?"
-COLUMNS = ("family_id", "family", "twin_id", "twin_pair", "twin_pair_id", "pair_id", "mother_id", "father_id")
+COLUMNS = (
+    "family_id",
+    "family",
+    "twin_id",
+    "twin_pair",
+    "twin_pair_id",
+    "pair_id",
+    "mother_id",
+    "father_id",
+    "mother",
+    "father",
+)
 
 
 def look(material: Material) -> Checked:
     """Compare families, scoped by their data set, between the sides of every split."""
-    columns = column_called(material, COLUMNS)
+    columns = list(dict.fromkeys([*material.groups, *column_called(material, COLUMNS)]))
     if not columns:
         return Checked(
-            NAME, ASKS, unchecked=f"the table has no column of families ({COLUMNS[0]}); nobody's kin is known"
+            NAME,
+            ASKS,
+            unchecked=f"the table has no column of families ({COLUMNS[0]}); nobody's kin is known. Another column is named with --group",
         )
     findings, families = [], 0
     for column in columns:
@@ -34,7 +47,7 @@ def look(material: Material) -> Checked:
                 continue
             who = tuple(sorted(set(crossing.rows.loc[crossing.rows["kin"].isin(kin), "person"])))
             what = f"{counted(len(kin), 'family', 'families')} ({column}) with members in both {' and '.join(crossing.sides)}: {listing(who)}"
-            remedy = f"split by family: `fimbria cohort kfold ... --group {column}`"
+            remedy = f"split by family: add --group {column} to `fimbria cohort split` or `kfold`"
             findings.append(Finding(NAME, "leak", what, who, crossing.where, "certain", remedy, column))
     return Checked(
         NAME,

@@ -90,7 +90,9 @@ def _two_names(material: Material, evidence: Evidence, keys: list[str], prints: 
         who = tuple(sorted({*best["image"], *best["other"]}))
         what = f"{least}{counted(len(best), 'pair')} of images under two people's names, of one brain: {listing(alike)}"
         remedy = "look at both; if they are one person, give them one participant_id (or person_id) and split again (people made from one template show its brain)"
-        findings.append(Finding(NAME, "leak", what, who, where(pair, rows["split"]), "probable", remedy))
+        findings.append(
+            Finding(NAME, "leak", what, who, where(pair, rows["split"]), "probable", remedy, "", tuple(alike))
+        )
     return findings
 
 
@@ -107,9 +109,19 @@ def _strangers(whose: pd.Series, keys: list[str], prints: np.ndarray) -> list[Fi
     found = sorted((key, best) for key, best in strange if best < measured().threshold)
     if not found:
         return []
-    what = f"{counted(len(found), 'image')} like no other visit of their participant: {listing([f'{k} ({s:.2f})' for k, s in found])}"
+    told = [f"{key} ({best:.2f}{_instead(key, whose, keys, prints)})" for key, best in found]
+    what = f"{counted(len(found), 'image')} like no other visit of their participant: {listing(told)}"
     remedy = "look at them: scans may have been swapped, or the alignment failed"
-    return [Finding(NAME, "risk", what, tuple(key for key, _ in found), "all sides", "possible", remedy)]
+    who = tuple(key for key, _ in found)
+    return [Finding(NAME, "risk", what, who, "all sides", "possible", remedy, "", tuple(told))]
+
+
+def _instead(key: str, whose: pd.Series, keys: list[str], prints: np.ndarray) -> str:
+    """Name the image of somebody else that shows the same brain, if there is one."""
+    alike = similarity(prints[[keys.index(key)]], prints)[0]
+    theirs = (whose.reindex(keys) != whose[key]).to_numpy()
+    best = int(np.where(theirs, alike, -1.0).argmax())
+    return f"; like {keys[best]}, {alike[best]:.2f}" if theirs[best] and alike[best] > measured().threshold else ""
 
 
 def _visits(whose: pd.Series, keys: list[str]) -> int:

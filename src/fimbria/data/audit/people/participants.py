@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fimbria.data.audit.finding import Checked, Finding
 from fimbria.data.audit.material import ANONYMOUS, crossings, namesakes
 from fimbria.errors import counted, listing
@@ -44,6 +46,26 @@ def look(material: Material) -> Checked:
         )
         for crossing in namesakes(material.items)
     )
+    findings += _spellings(material)
     anonymous = int((material.items["person"] == "").sum())
     unchecked = f"{counted(anonymous, 'item')} without a participant" if anonymous else ""
     return Checked(NAME, ASKS, f"{material.size}; every identifier compared, exactly", findings, unchecked)
+
+
+def _spellings(material: Material) -> tuple[Finding, ...]:
+    """Find names on two sides that differ by capitals, leading zeros or a prefix alone."""
+    people = material.items.loc[material.items["person"] != "", ["person", "participant_id"]].drop_duplicates("person")
+    plain = people["participant_id"].str.lower().str.replace(r"^sub-", "", regex=True)
+    plain = plain.str.replace(r"(?<![0-9])0+(?=[0-9])", "", regex=True).str.replace(r"[^a-z0-9]", "", regex=True)
+    scope = pd.Series([who.removesuffix(name) for who, name in people.itertuples(index=False)], index=people.index)
+    spelt = dict(zip(people["person"], scope + plain, strict=True))
+    items = material.items.assign(plain=material.items["person"].map(spelt).fillna(""))
+    findings = []
+    for crossing in crossings(items, "plain"):
+        names = crossing.rows.groupby("plain")["person"].unique()
+        alike = tuple(sorted(" ~ ".join(sorted(of)) for of in names if len(of) > 1))
+        if alike:
+            what = f"{counted(len(alike), 'name')} in {crossing.sides[0]} and, spelt another way, in {crossing.sides[1]}: {listing(alike)}"
+            remedy = "find out whether they are one person, and write each name one way"
+            findings.append(Finding(NAME, "leak", what, alike, crossing.where, "possible", remedy, "spelling", alike))
+    return tuple(findings)

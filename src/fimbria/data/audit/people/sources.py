@@ -29,7 +29,8 @@ def look(material: Material) -> Checked:
     """Compare sources, where a column or the name of an item tells them, between the sides of every split."""
     columns = column_called(material, COLUMNS)
     findings = [found for column in columns for found in _by_column(material, column)]
-    titled = material.items.assign(title=material.items["item"].str.replace(_ENDINGS, "", regex=True))
+    names = material.items["item"].where(material.items["item"] != "", material.items["participant_id"])
+    titled = material.items.assign(title=names.str.replace(_ENDINGS, "", regex=True))
     has_names = bool((titled["title"] != "").any())
     if has_names:
         findings += _by_name(titled)
@@ -54,8 +55,8 @@ def _by_column(material: Material, column: str) -> list[Finding]:
 
 def _by_name(titled: pd.DataFrame) -> list[Finding]:
     source = titled["title"].str.replace(_ALTERED, "", regex=True)
-    items = titled.assign(source=titled["person"] + "/" + source, made=source != titled["title"])
-    items["source"] = source.where(titled["person"] == "", items["source"])
+    own = (titled["item"] != "") & (titled["person"] != "")  # a name of an item is told apart within its person
+    items = titled.assign(source=source.where(~own, titled["person"] + "/" + source), made=source != titled["title"])
     return _crossing(items, "source", "(by their names)", "probable")
 
 

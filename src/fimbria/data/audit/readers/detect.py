@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fimbria.data.audit.material import Material
 
+_OURS = r"(?:^|/)(?:(?P<dataset>[^/_]+)_)?(?P<participant>sub-[^_/]+)(?:_(?P<session>ses-[^_/.]+))?(?=[_.]|$)"
 KINDS = (
     "a folder of splits of `fimbria cohort` or of ClinicaDL's tsvtools (train.tsv, validation.tsv, split-<i>/), "
     "a MAPS, nnU-Net's splits_final.json, a MONAI datalist (JSON), a folder of CSVs named after sides as GaNDLF writes "
@@ -56,7 +57,7 @@ def read(  # noqa: PLR0913  (what the command takes)
     InputError
         When it is of no known kind, or not as its kind should be, or holds nobody out; with the file and what was wanted.
     """
-    naming = Naming(participant, session, pattern)
+    naming = Naming(participant, session, pattern or (_OURS if _is_our_export(what) else None))
     try:
         material = _read(what, naming, partition, label, apart=bool(test))
         if test:
@@ -73,6 +74,12 @@ def read(  # noqa: PLR0913  (what the command takes)
         msg = f"{what} has one side only ({only}), so nothing can be on two. Give the lists that are held out with --test."
         raise InputError(msg)
     return material
+
+
+def _is_our_export(what: Path) -> bool:
+    """Tell whether a list was written by `fimbria cohort ... --export`: there a name may begin with its data set."""
+    places = (what, *what.parents[:2])
+    return any(place.name.startswith("export-") and fimbria.is_ours(place.parent) for place in places)
 
 
 def is_fimbria_maps(path: Path) -> bool:

@@ -58,6 +58,7 @@ def read(root: Path, naming: Naming, label: str | None = None) -> Material:
     found = folder.assemble(root, _leaves(root, root, above), folder.reader(naming, notes))
     ours = is_ours(root)
     notes += [*found.notes, *_unread(root), *_changed(root)]
+    label = label or _label(root)
     kind = "splits" if ours else "ClinicaDL splits"
     return Material(str(root), kind, found.items, label, flow=_flow(root), notes=tuple(notes))
 
@@ -147,6 +148,8 @@ def _changed(root: Path) -> Iterator[str]:
     """Name the lists that are not those that a manifest of ours says were made."""
     for place in _places(root):
         for manifest, plain in _manifests(place).items():
+            if not plain:
+                yield f"{manifest.relative_to(root)} cannot be read; whether the lists are those that were made is not known."
             recorded = plain.get("sha256", {})
             for name, digest in recorded.items() if isinstance(recorded, dict) else ():
                 path = place / str(name)
@@ -154,6 +157,12 @@ def _changed(root: Path) -> Iterator[str]:
                     yield f"{manifest.relative_to(root)} tells of {name}, which is not there."
                 elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
                     yield f"{path.relative_to(root)} is not the list that was made (its SHA-256 differs)."
+
+
+def _label(root: Path) -> str | None:
+    """Give the column that is to be learnt, where a manifest tells and the lists have it."""
+    told = next((plain["label"] for plain in _manifests(root).values() if isinstance(plain.get("label"), str)), None)
+    return told or None
 
 
 def _flow(root: Path) -> tuple[Step, ...]:

@@ -9,16 +9,24 @@ from fimbria.data.audit.material import Fitted
 from fimbria.errors import FimbriaError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+TEMPLATES = ("*subjects_visits_list.tsv",)  # of whose images Clinica made a group's template
+FITTED = ("*fitted_on.tsv",)
 
-def fitted_in(folder: Path, split: int | None = None, dataset: str = "") -> tuple[tuple[Fitted, ...], tuple[str, ...]]:
+
+def fitted_in(
+    folder: Path, lists: Sequence[str], split: int | None = None, dataset: str = ""
+) -> tuple[tuple[Fitted, ...], tuple[str, ...]]:
     """Find what was computed from people's images, where a list beside it says whose.
 
     Parameters
     ----------
     folder
-        A folder of group templates (``groups`` of a CAPS) or of a training.
+        A CAPS or the folder of a training; it and its ``groups`` are looked through.
+    lists
+        How the lists are called: `TEMPLATES`, `FITTED`.
     split
         The split it serves; None for all.
     dataset
@@ -32,8 +40,8 @@ def fitted_in(folder: Path, split: int | None = None, dataset: str = "") -> tupl
         Lists that could not be read.
     """
     found, notes = [], []
-    for pattern in ("*subjects_visits_list.tsv", "*fitted_on.tsv"):
-        for path in sorted(folder.rglob(pattern)):
+    for pattern in lists:
+        for path in sorted({*folder.glob(pattern), *(folder / "groups").rglob(pattern)}):
             try:
                 people = tables.read(path, ["participant_id"], text=("dataset", "participant_id", "session_id"))
             except FimbriaError as error:

@@ -142,6 +142,9 @@ class KFold:
         return Splits(tuple(splits), table(dealt.told, dealt.before, dealt.achieved), dealt.notes)
 
 
+MOST_SPLITS = 1000  # of repeated folds
+
+
 @dataclass(frozen=True)
 class RepeatedKFold:
     """Deal the participants into folds again and again, each time otherwise; splits are numbered through.
@@ -160,6 +163,10 @@ class RepeatedKFold:
     def problems(self, cohort: Cohort) -> list[Problem]:
         """Say everything that keeps a cohort from being dealt so."""
         few = [] if self.repeats > 0 else [Problem(f"--repeats {self.repeats}", "at least 1 is wanted")]
+        if (many := self.repeats * self.fold.folds) > MOST_SPLITS:
+            few.append(
+                Problem(f"--repeats {self.repeats} would make {many:,} splits", f"at most {MOST_SPLITS:,} are made")
+            )
         return [*few, *self.fold.problems(cohort)]
 
     def split(self, cohort: Cohort, rng: np.random.Generator) -> Splits:
