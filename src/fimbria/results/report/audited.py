@@ -26,7 +26,7 @@ class Audited:
     verdict
         The whole in one sentence.
     findings
-        Level, what was found, and the reason of whoever answers for it; empty if nobody does.
+        Level, what was found and where, and the reason of whoever answers for it; empty if nobody does.
     looks
         Every question with its answer and what was compared.
     """
@@ -53,7 +53,9 @@ def _of(maps: Maps, group: str | None, notes: list[str]) -> Audited | None:
 
 def _told(of: str, certificate: Certificate) -> Audited:
     answered = {acceptance.id: acceptance.because for acceptance in certificate.accepted}
-    findings = tuple((f.level, _counted(f.what, f.who), answered.get(f.id, "")) for f in certificate.findings)
+    findings = tuple(
+        (f.level, f"{_counted(f.what, f.who)} ({f.where})", answered.get(f.id, "")) for f in certificate.findings
+    )
     looks = tuple(
         (check.asks, check.verdict, anonymous("; ".join(filter(None, (check.looked_at, check.unchecked)))))
         for check in certificate.checks
