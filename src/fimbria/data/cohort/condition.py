@@ -121,7 +121,8 @@ class Condition:
         if match is None:
             msg = f"the condition {text!r} cannot be read. {_EXAMPLES}."
             raise InputError(msg)
-        column = _word(match["column"]).text
+        written = match["column"]  # a name, also where it looks like a number: 007 is not 7
+        column = written[1:-1] if written[0] in "'\"" else written
         if match["state"]:
             return cls(column, " ".join(match["state"].split()))
         if match["several"]:
@@ -254,8 +255,16 @@ def _contradiction(conditions: Sequence[Condition]) -> list[Condition]:
         ranges = [_range(condition) for condition in ordered]
         lowest = max(range(len(ordered)), key=lambda i: ranges[i][0])
         highest = min(range(len(ordered)), key=lambda i: ranges[i][1])
-        if ranges[lowest][0] > ranges[highest][1]:
-            return [ordered[i] for i in sorted({lowest, highest})]
+        bounds = [ordered[i] for i in sorted({lowest, highest})]
+        low, high = ranges[lowest][0], ranges[highest][1]
+        if low > high:
+            return bounds
+        for condition in present:  # what is left between the bounds may be just what another condition leaves out
+            if condition.operator in ("!=", "not in") and any(
+                span is not None and span[0] == first and span[1] <= low and high <= span[2]
+                for span in (Value(value.text).span for value in condition.wanted)
+            ):
+                return [*bounds, condition]
     for condition in present:
         others = [other for other in present if other is not condition]
         if condition.operator in _EQUAL and not any(
