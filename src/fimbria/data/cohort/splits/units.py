@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fimbria.data.cohort.cohort import IDS
+from fimbria.data.cohort.cohort import IDS, Session
 from fimbria.data.cohort.splits.strata import missing
 from fimbria.errors import Problem, TableError, listing
 
@@ -84,21 +84,23 @@ def column_problems(cohort: Cohort, columns: Sequence[str]) -> list[Problem]:
 
 def gaps(first: pd.DataFrame, column: str, remedy: str) -> list[Problem]:
     """Say whose first session has no value in a column."""
-    lacking = first.loc[missing(first[column]), ["participant_id", "session_id"]]
-    names = [f"{who} {session}" for who, session in lacking.itertuples(index=False, name=None)]
+    lacking = first.loc[missing(first[column]), list(IDS)]
+    names = [str(Session(*row)) for row in lacking.itertuples(index=False, name=None)]
     return [Problem(f"{column} is missing for {listing(names)}", remedy)] if names else []
 
 
 def group_problems(cohort: Cohort, column: str) -> list[Problem]:
     """Say whose value of a column to group by is missing, or differs between sessions."""
     values, (first, person) = cohort.column(column), _participants(cohort)
-    names = first["participant_id"].to_numpy()
+    names = (
+        first["dataset"].where(first["dataset"] == "", first["dataset"] + ": ") + first["participant_id"]
+    ).to_numpy()
     problems = []
     if len(unknown := np.unique(person[values.isna().to_numpy()])):
         problems.append(
             Problem(
                 f"{column} is missing for {listing(names[unknown].tolist())}",
-                f"fill it in, or leave them out: nobody can be grouped by a {column} that is not known",
+                "fill it in (who has nobody else there may have a name of their own, such as their participant_id), or leave them out",
             )
         )
     several = values.astype(str).where(values.notna()).groupby(person).nunique().to_numpy() > 1
