@@ -66,7 +66,8 @@ def split(
     export
         Write it for other tools as well: nnunet, monai, gandlf, csv; into OUT/export-TOOL/.
     label
-        Column that these tools shall predict; the first to stratify on if none is named.
+        Column that is learnt: these tools predict it (by default the first to stratify on), and the certificate asks
+        about it (by default diagnosis).
     images
         CAPS folder whose images the exports name; case identifiers stand there without it.
     pipeline
@@ -143,7 +144,8 @@ def kfold(
     export
         Write them for other tools as well: nnunet, monai, gandlf, csv; into OUT/export-TOOL/.
     label
-        Column that these tools shall predict; the first to stratify on if none is named.
+        Column that is learnt: these tools predict it (by default the first to stratify on), and the certificate asks
+        about it (by default diagnosis).
     images
         CAPS folder whose images the exports name; case identifiers stand there without it.
     pipeline
