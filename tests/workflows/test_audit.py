@@ -312,3 +312,40 @@ def test_a_split_keeps_the_column_that_is_learnt(tmp_path):
     assert certificate({"what": tmp_path / "split"}).label == "sex"
     (tmp_path / "split" / "split.json").write_text("{")
     assert any("split.json cannot be read" in note for note in certificate({"what": tmp_path / "split"}).notes)
+
+
+def test_one_folder_is_never_that_of_two_data_sets(tmp_path, capsys):
+    frames = [cohort(people=8).assign(dataset=name) for name in ("one", "two")]
+    images = str(caps(tmp_path, frames[0], brain)[""])
+    what = str(folder(tmp_path, pd.concat(frames), np.asarray(["train"] * 8 + ["test"] * 8))["what"])
+    assert run(["audit", what, "--images", f"one={images}", f"two={images}"]) == 2
+    assert "are given one folder" in capsys.readouterr().err
+    assert run(["audit", what, "--images", f"one={images}", images]) == 2
+    assert "each names its data set" in capsys.readouterr().err
+
+
+def test_a_certificate_of_other_lists_is_not_written_over(leaking, tmp_path, capsys):
+    kept = tmp_path / "kept"
+    other = folder(tmp_path / "other", cohort(visits=1))["what"]
+    assert run(["audit", str(other), "--out", str(kept)]) == 0
+    assert run(["audit", str(other), "--out", str(kept)]) == 0
+    before = (kept / "certificate.json").read_bytes()
+    assert run(["audit", str(leaking), "--out", str(kept)]) == 2
+    assert "holds the certificate of other lists" in capsys.readouterr().err
+    assert (kept / "certificate.json").read_bytes() == before
+
+
+def test_lists_without_sessions_or_files_say_why_no_image_is_found(tiny_bids, tmp_path):
+    frame = pd.DataFrame({"participant_id": ["sub-01", "sub-02"], "partition": ["train", "test"]})
+    frame.to_csv(tmp_path / "list.csv", index=False)
+    found = certificate({"what": tmp_path / "list.csv", "images": {"": tiny_bids}})
+    same = next(check for check in found.checks if check.check == "same-image")
+    assert "name neither sessions nor files" in same.unchecked
+
+
+def test_a_list_of_strangers_says_so(labels, tmp_path):
+    tables.write(pd.DataFrame({"participant_id": ["P1", "P2"]}), tmp_path / "seen.tsv")
+    found = certificate({"what": labels, "pretrained": tmp_path / "seen.tsv"})
+    look = next(check for check in found.checks if check.check == "pretrained-on-test")
+    assert look.verdict == "clean in part"
+    assert "named alike" in look.unchecked

@@ -147,6 +147,9 @@ def _folders(given: Sequence[str]) -> dict[str, Path]:
             msg = f"--images {word}: {'that data set is given twice' if key else 'of several folders, each names its data set: NAME=PATH'}."
             raise InputError(msg)
         folders[key] = place
+    if "" in folders and len(folders) > 1:
+        msg = f"--images {folders['']}: of several folders, each names its data set: NAME=PATH."
+        raise InputError(msg)
     return folders
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from fimbria import tables
 from fimbria.data.audit import page
 from fimbria.data.audit.audit import audit as look_for_leaks
-from fimbria.data.audit.certificate import Acceptance, Certificate
+from fimbria.data.audit.certificate import Acceptance, Certificate, digest
 from fimbria.data.audit.evidence import Evidence, refuse_empty
 from fimbria.data.audit.knowledge import acquisition
 from fimbria.data.audit.material import Fitted, Material, joined, of_sides, session_keys
@@ -22,7 +22,7 @@ from fimbria.data.audit.readers.sides import everywhere
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import IDS, Cohort
 from fimbria.data.images.pipelines import pipeline
-from fimbria.errors import InputError, Problem, did_you_mean, refuse
+from fimbria.errors import InputError, Problem, did_you_mean, listing, refuse
 from fimbria.provenance import now
 from fimbria.results.maps.maps import Maps
 from fimbria.workflows.certify import looks_at
@@ -132,8 +132,6 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
         When something cannot be read.
     """
     what, around, told = Path(what), around or Around(), columns or Columns()
-    if out:
-        _refuse_other(Path(out), what)
     if what.is_dir() and is_fimbria_maps(what):
         maps = Maps(what)
         if idle := [name for name, given in vars(told).items() if given]:
@@ -153,6 +151,8 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
         )
         accepted = ()
     pipelines = {name: _pipeline_name(folder, around.pipeline) for name, folder in around.images.items()}
+    if out:
+        _refuse_other(Path(out), digest(material.items))
     material = _surrounded(material, around, what, pipelines)
     material = material.with_facts(evidence=_evidence(material, around, pipelines, jobs, show))
     certificate = look_for_leaks(material, acquisition.look, now())
@@ -252,6 +252,10 @@ def _evidence(
     """Look at the images of every data set."""
     if not around.images:
         return None
+    places = [folder.resolve() for folder in around.images.values()]
+    if len(set(places)) < len(places):
+        msg = f"--images: {listing(list(around.images))} are given one folder; each data set needs a folder of its own."
+        raise InputError(msg)
     gathered: list[Evidence] = []
     for name, folder in around.images.items():
         items = material.items if not name else material.items[material.items["dataset"] == name]
@@ -301,18 +305,16 @@ def _pipeline(name: str, items: pd.DataFrame) -> Pipeline | None:
     return made
 
 
-def _refuse_other(out: Path, what: Path) -> None:
-    """Refuse a folder whose certificate is of something else: of a training, of a split, of another audit.
+def _refuse_other(out: Path, lists: str) -> None:
+    """Refuse a folder whose certificate is of something else: of a training, of a split, of other lists.
 
     Raises
     ------
     InputError
         With what to do.
     """
-    if (out / "certificate.json").is_file() and Certificate.read(out / "certificate.json").subject != str(what):
-        msg = (
-            f"--out {out} holds the certificate of something else; nothing is ever written over. Choose another folder."
-        )
+    if (out / "certificate.json").is_file() and Certificate.read(out / "certificate.json").lists != lists:
+        msg = f"--out {out} holds the certificate of other lists; nothing is ever written over. Choose another folder."
         raise InputError(msg)
     taken = next(
         (name for name in ("maps.json", "split.json", "kfold.json", "data.tsv") if (out / name).is_file()), None

@@ -104,7 +104,7 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
     sizes = everybody.of(group)
     who = f"the group {group!r}" + (f" of {people(sizes[0].participants, sizes[0].sessions)}" if sizes else "")
     if sizes and sizes[0].shared == 0:
-        who += ", none of whom took part in training or validation"
+        who += ", none of whom, by name, took part in training or validation"
     averaged = [run for run in runs if run.split is None]
     scores = _defined(averaged or runs)
     if not scores:

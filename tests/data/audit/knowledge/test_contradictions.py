@@ -80,6 +80,12 @@ def test_a_person_whose_sex_changes_is_a_risk(material):
     assert "may be two under one name" in found.what
 
 
+def test_a_sex_that_is_only_written_another_way_does_not_change(material):
+    session = ["ses-1", "ses-2", "ses-3"]
+    checked = contradictions.look(material(rows("AD", "AD", "AD", session_id=session, sex=["F", "f", "Female"])))
+    assert checked.findings == ()
+
+
 def test_rows_that_do_not_say_what_they_are_of_are_said(material):
     checked = contradictions.look(material(rows("AD", "CN", session_id="")))
     assert checked.findings == ()

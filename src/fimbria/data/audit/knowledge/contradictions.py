@@ -134,7 +134,10 @@ def _changing(material: Material, rows: pd.DataFrame) -> list[Finding]:
     items = material.items[material.items["person"].isin(rows["person"]) & (material.items["person"] != "")]
     findings = []
     for column in (c for c in material.columns if c != material.label and _FIXED.fullmatch(c)):
-        pairs = items.assign(told=as_texts(items[column]))[["person", "told"]].drop_duplicates()
+        told = as_texts(items[column]).str.lower()
+        if column.lower() in ("sex", "gender"):
+            told = told.str.slice(0, 1)  # F, f and Female are one
+        pairs = items.assign(told=told)[["person", "told"]].drop_duplicates()
         pairs = pairs[pairs["told"] != ""]
         people = tuple(sorted(set(pairs.loc[pairs["person"].duplicated(), "person"])))
         if people:

@@ -21,6 +21,8 @@ UNKNOWN = (
     "Weights that began at random have seen nobody"
 )
 
+STRANGERS = "not one of those people stands in these lists; are they named alike?"
+
 
 def look(material: Material) -> Checked:
     """Compare everybody that the weights had seen with every held-out side."""
@@ -37,6 +39,7 @@ def look(material: Material) -> Checked:
         f"{len(material.pretrained):,} people that the weights had seen, against {held['person'].nunique():,} people on "
         "held-out sides; every identifier compared, exactly",
         tuple(_finding(side, rows[rows["side"] == side], material.pretrained) for side in sides),
+        "" if not material.pretrained or seen(material.items, material.pretrained).any() else STRANGERS,
     )
 
 

@@ -43,6 +43,6 @@ def unread(evidence: Evidence | None) -> str:
     if evidence is None:
         return NOT_READ
     if not evidence.missing:
-        return ""
+        return "" if evidence.images else "the lists name neither sessions nor files, so no image can be looked up"
     key, reason = next(iter(evidence.missing.items()))
     return f"{counted(len(evidence.missing), 'image')} could not be looked at (the first, {key}: {reason})"

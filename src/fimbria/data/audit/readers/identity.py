@@ -192,6 +192,9 @@ def identify(frame: pd.DataFrame, found: Roles, naming: Naming, place: object) -
     for column, group in (("session_id", "session"), ("dataset", "dataset")):
         if group in told:
             ids[column] = ids[column].where(ids[column] != "", told[group])
+    named = by_bids(files)  # a file may say the session where no column does
+    same = (ids["session_id"] == "") & (named["participant"] == ids["participant_id"]) & (named["participant"] != "")
+    ids["session_id"] = ids["session_id"].where(~same, named["session"])
     ids["item"] = _items(frame, found, files)
     ids["image"] = _keys(ids, found, files)
     own = frame.drop(columns=list(found.all))

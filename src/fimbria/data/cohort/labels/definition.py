@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, ValidationError
 
 from fimbria.data.cohort.cohort import IDS
-from fimbria.data.cohort.condition import Condition
+from fimbria.data.cohort.condition import Condition, contradictions
 from fimbria.errors import InputError, Problem, ProblemsError, did_you_mean, listing, refuse
 
 if TYPE_CHECKING:
@@ -221,12 +221,13 @@ def _names(definition: Definition) -> list[Problem]:
         problems += [Problem(f"{what}: {name!r} stands there twice") for name, n in Counter(names).items() if n > 1]
     if definition.output in (*IDS, DECIDED):
         problems.append(Problem(f"output = {definition.output!r} is a column of Fimbria's own", "choose another name"))
+    conditions = []
     for text in definition.inclusion:
         try:
-            Condition.parse(text)
+            conditions.append(Condition.parse(text))
         except InputError as error:
             problems.append(Problem(f"inclusion: {error}"))
-    return problems
+    return [*problems, *contradictions(conditions)]
 
 
 def _rules(definition: Definition) -> list[Problem]:
