@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fimbria import tables
+from fimbria.data.audit.certificate import Acceptance
 from fimbria.data.audit.evidence import ImageFacts, keep
 from fimbria.data.extraction.store import read_entry
 from fimbria.errors import LeakError
 from fimbria.provenance import Fingerprint
 from fimbria.results.maps.maps import Maps
+from fimbria.workflows.audit import Around, audit
 from fimbria.workflows.predict import predict
 
 
@@ -48,6 +53,22 @@ def test_a_brain_that_the_weights_have_seen_stops_a_prediction(trained, printed)
     study = printed(lambda who: number(seen) if who == tested else number(who))
     with pytest.raises(LeakError, match=r"one brain: .*~"):
         predict(study.maps, study.test, group="again", caps=study.caps)
+
+
+def test_what_was_accepted_for_the_training_is_not_asked_again(trained, printed):
+    learnt = Maps(trained.maps).group("train", 0).participants
+    held = Maps(trained.maps).group("validation", 0).participants[0][1]
+    study = printed(lambda who: number(learnt[0][1]) if who == held else number(who))
+    with pytest.raises(LeakError) as refused:
+        predict(study.maps, study.test, group="again", caps=study.caps)
+    name = re.search(r"near-image-[0-9a-f]{8}", str(refused.value))[0]
+    maps = Maps(study.maps)
+    kept = maps.audits.read()
+    finding = next(f for f in audit(study.maps, around=Around({"": study.caps})).findings if f.id == name)
+    looks = tuple(replace(c, findings=(finding,)) if c.check == "near-image" else c for c in kept.checks)
+    maps.audits.keep(replace(kept, checks=looks).accepting([Acceptance(name, "twins, known")]))
+    predict(study.maps, study.test, group="again", caps=study.caps)
+    assert Acceptance(name, "twins, known") in maps.audits.read("again").accepted
 
 
 def test_brains_of_their_own_do_not(printed):

@@ -25,7 +25,7 @@ from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import InputError, Problem, did_you_mean, listing, refuse
 from fimbria.provenance import now
 from fimbria.results.maps.maps import Maps
-from fimbria.workflows.certify import looks_at
+from fimbria.workflows.certify import accepted_in, looks_at
 from fimbria.workflows.evidence import evidence_of
 from fimbria.workflows.show import Show, quiet
 
@@ -156,9 +156,7 @@ def audit(  # noqa: PLR0913  (what, and all that may be known of it)
     material = _surrounded(material, around, what, pipelines)
     material = material.with_facts(evidence=_evidence(material, around, pipelines, jobs, show))
     certificate = look_for_leaks(material, acquisition.look, now())
-    known = {finding.id for finding in certificate.findings}
-    certificate = certificate.accepting([one for one in accepted if one.id in known])
-    certificate = certificate.accepting([Acceptance(*one) for one in accept])
+    certificate = certificate.still_accepting(accepted).accepting([Acceptance(*one) for one in accept])
     if out:
         page.write(certificate, Path(out))
     return certificate
@@ -194,12 +192,6 @@ def material_of(maps: Maps) -> Material:
         pipeline=maps.experiment.data.pipeline.name,
         notes=tuple(notes),
     )
-
-
-def accepted_in(maps: Maps) -> tuple[Acceptance, ...]:
-    """Give every finding that somebody answered for when a MAPS was trained or asked."""
-    kept = [maps.audits.read(group) for group in (None, *maps.groups)]
-    return tuple(one for certificate in kept if certificate for one in certificate.accepted)
 
 
 def whose(table: Path) -> frozenset[tuple[str, str]]:

@@ -118,7 +118,13 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
         ),
         pipeline=pipeline.name,
     )
-    return _answered(audit(material), accept)
+    return _answered(audit(material).still_accepting(accepted_in(maps)), accept)
+
+
+def accepted_in(maps: Maps) -> tuple[Acceptance, ...]:
+    """Give every finding that somebody answered for when a MAPS was trained or asked."""
+    kept = [maps.audits.read(group) for group in (None, *maps.groups)]
+    return tuple(one for certificate in kept if certificate for one in certificate.accepted)
 
 
 def tell(certificate: Certificate, show: Show) -> None:

@@ -134,6 +134,11 @@ class Certificate:
         kept = {acceptance.id: acceptance for acceptance in (*self.accepted, *acceptances)}
         return replace(self, accepted=tuple(kept.values()))
 
+    def still_accepting(self, before: Sequence[Acceptance]) -> Self:
+        """Give the certificate with what was accepted before, as far as it was found again."""
+        found = {finding.id for finding in self.findings}
+        return self.accepting([acceptance for acceptance in before if acceptance.id in found])
+
     def plain(self) -> dict[str, Any]:
         """Give it as JSON keeps it."""
         return {
