@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fimbria import tables
 from fimbria.data.cohort import flow
@@ -11,6 +12,9 @@ from fimbria.data.cohort.cohort import Cohort
 from fimbria.data.images import bids, caps
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def cohort_from_bids(data_set: str | Path, table: str | Path, *, suffix: str = "T1w", dataset: str = "") -> Cohort:
@@ -46,6 +50,11 @@ def cohort_from_caps(
         When the folder is no CAPS.
     """
     return kept(caps.cohort(Path(data_set), pipeline.build(pipeline_name), dataset), Path(table))
+
+
+def several(names: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    """Give names as texts, one or several."""
+    return (str(names),) if isinstance(names, str | Path) else tuple(map(str, names))
 
 
 def read_with_flow(table: Path) -> Cohort:

@@ -10,7 +10,7 @@ from fimbria.data.cohort.labels import files
 from fimbria.data.cohort.labels.labelling import label
 from fimbria.data.cohort.labels.progression import needs_ahead, progression
 from fimbria.errors import InputError, listing
-from fimbria.workflows.cohorts import kept, read_with_flow
+from fimbria.workflows.cohorts import kept, read_with_flow, several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,10 +74,10 @@ def label_cohort(  # noqa: PLR0913  (what a call may change of a definition)
     """
     chosen = files.read(definition)
     chosen = chosen.changed(
-        keep=_several(keep) or chosen.keep,
+        keep=several(keep) or chosen.keep,
         horizon=horizon,
-        inclusion=(*chosen.inclusion, *_several(where)),
-        admit=(*chosen.admit, *_several(admit)),
+        inclusion=(*chosen.inclusion, *several(where)),
+        admit=(*chosen.admit, *several(admit)),
         modality=modality or chosen.modality,
         remove_unique_session=remove_unique_session or chosen.remove_unique_session,
     )
@@ -88,7 +88,7 @@ def label_cohort(  # noqa: PLR0913  (what a call may change of a definition)
         chosen,
         missing_mods=None if missing_mods is None else Path(missing_mods),
         restriction=None if restriction is None else Path(restriction),
-        columns=_several(columns),
+        columns=several(columns),
     )
     return _written(made, out, chosen)
 
@@ -145,10 +145,6 @@ def _refuse_idle(definition: Definition, horizon: int | None, modality: str, mis
     if missing_mods is not None and not definition.modality:
         msg = f"--missing-mods {missing_mods} needs to know which image is wanted: add --modality, such as t1w."
         raise InputError(msg)
-
-
-def _several(names: Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _written(cohort: Cohort, out: Path, definition: Definition) -> Cohort:

@@ -15,7 +15,7 @@ from fimbria.data.cohort import clinicadl, flow, restriction
 from fimbria.data.cohort.cohort import IDS, Cohort, Step
 from fimbria.data.cohort.joining import join, match, strangers
 from fimbria.errors import InputError, Problem, counted, listing, refuse
-from fimbria.workflows.cohorts import kept, read_with_flow
+from fimbria.workflows.cohorts import kept, read_with_flow, several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ def restrict_cohort(  # noqa: PLR0913  (the rules, by kind)
         When a rule cannot be read or asked, rules contradict each other, nobody is left, or there is no rule.
     """
     table, out = Path(table), Path(out)
-    where, quality = _several(where), _several(quality)
+    where, quality = several(where), several(quality)
     cohort = read_with_flow(table)
     rules, problems = restriction.conditions(cohort, where)
     lists = ((only, True), (without, False))
@@ -120,7 +120,7 @@ def join_metadata(
     table, other, out = Path(table), Path(other), Path(out)
     cohort = read_with_flow(table)
     frame = tables.read(other, ["participant_id"], text=IDS)
-    joined = join(cohort, frame, str(other), None if columns is None else _several(columns))
+    joined = join(cohort, frame, str(other), None if columns is None else several(columns))
     rows = match(cohort, frame, str(other))
     notes = []
     if alone := [str(session) for session, row in zip(cohort.sessions, rows.tolist(), strict=True) if row < 0]:
@@ -163,7 +163,7 @@ def adapt_clinicadl(
     if new.exists() and (not new.is_dir() or any(new.iterdir())):
         msg = f"{new} holds something already; nothing is ever written over. Choose another folder."
         raise InputError(msg)
-    lists = clinicadl.read(old, None if labels is None else _several(labels), pad_sessions=pad_sessions)
+    lists = clinicadl.read(old, None if labels is None else several(labels), pad_sessions=pad_sessions)
     with building(new) as place:
         for path, cohort in lists.items():
             cohort.write(place / path)
@@ -180,7 +180,3 @@ def _restricted(cohort: Cohort, rules: Sequence[Rule]) -> Cohort:
         cohort = cohort.keep(kept, rule.text, [rule.reasons[i] for i in here.tolist()])
         here = here[kept]
     return cohort
-
-
-def _several(names: Sequence[str | Path]) -> tuple[str, ...]:
-    return (str(names),) if isinstance(names, (str, Path)) else tuple(map(str, names))

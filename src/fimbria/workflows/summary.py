@@ -16,6 +16,7 @@ from fimbria.errors import InputError, Problem, ProblemsError, TableError, count
 from fimbria.results.report.embedding import png_data_uri, svg
 from fimbria.results.report.figures import Stage, flow_diagram
 from fimbria.results.report.wording import anonymous, people
+from fimbria.workflows.cohorts import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +80,7 @@ def summarize_cohort(  # noqa: PLR0913  (what to tell, and where)
     except TableError as error:
         problems.append(Problem(str(error)))
     try:
-        made = summary.summarize(cohort, _several(columns), by, _several(codes) or ())
+        made = summary.summarize(cohort, None if columns is None else several(columns), by, several(codes))
     except ProblemsError as error:
         refuse(f"the summary of {table}", [*problems, *error.problems])
         raise
@@ -150,7 +151,3 @@ def _table(made: Summary, out: Path, table: Path) -> bytes:
     if out.suffix.lower() == ".md":
         return table_one.as_markdown(made).encode()
     return table_one.as_html(made, f"Participants of {table.name}").encode()
-
-
-def _several(names: Sequence[str] | None) -> tuple[str, ...] | None:
-    return (names,) if isinstance(names, str) else None if names is None else tuple(names)
