@@ -17,6 +17,7 @@ import fimbria
 from fimbria.data.extraction import extraction, take
 from fimbria.data.extraction.store import Store
 from fimbria.data.images import caps, nifti
+from fimbria.data.images.listing import listed
 from fimbria.data.images.pipelines import pipeline
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def main() -> None:
         data_set = given or fimbria.generate_atrophy(Path(folder) / "caps", people=4, jobs=2).parent
         made = pipeline.build("t1-linear")
         sessions = caps.cohort(data_set, made).sessions[:4]
-        sources = [caps.Caps(data_set, made).find(session) for session in sessions]
+        source_files = listed(data_set, made)
+        sources = [source_files.find(session) for session in sessions]
         store = Store(Path(folder) / "store", "t1-linear")
         decode = best(lambda: [nifti.read(source) for source in sources]) / len(sources)
         started = time.perf_counter()

@@ -34,7 +34,7 @@ def experiments(draw):
     folders = st.lists(words, min_size=1, max_size=3).map("/".join)
     return Experiment(
         data=Data(
-            caps=draw(folders),
+            caps=draw(folders | st.dictionaries(words, folders, min_size=1, max_size=3)),
             splits=draw(folders),
             pipeline=draw(components("t1-linear")),
             spacing=draw(st.none() | st.floats(0.1, 10)),
@@ -42,6 +42,14 @@ def experiments(draw):
             normalization=draw(components("min-max")),
             training_sessions=draw(st.sampled_from(["all", "baseline"])),
             allow_missing=draw(st.booleans()),
+            channels=draw(st.lists(components("flair-linear"), max_size=2)),
+            missing_channel=draw(st.sampled_from(["leave-out", "zeros"])),
+            described=draw(st.none() | words.filter(lambda word: word != "none")),
+            tensors=draw(st.booleans()),
+            store=draw(st.none() | folders.filter(lambda folder: folder != "none")),
+            compact=draw(st.booleans()),
+            nonfinite=draw(st.none() | st.floats(-1e6, 1e6)),
+            augmentation=draw(st.lists(components("noise", "flip"), max_size=3)),
         ),
         task=Task(
             label=draw(texts),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fimbria.workflows.report import report
     from fimbria.workflows.restrict import adapt_clinicadl, join_metadata, restrict_cohort
     from fimbria.workflows.splits import kfold_cohort, split_cohort
+    from fimbria.workflows.store import list_store, prune_store, verify_store
     from fimbria.workflows.summary import summarize_cohort
     from fimbria.workflows.train import resume, train
 
@@ -56,8 +57,10 @@ _HOMES = {
     "join_metadata": "workflows.restrict",
     "kfold_cohort": "workflows.splits",
     "label_cohort": "workflows.labels",
+    "list_store": "workflows.store",
     "predict": "workflows.predict",
     "preprocess_t1_linear": "workflows.preprocess",
+    "prune_store": "workflows.store",
     "read_experiment": "experiment.files:read",
     "report": "workflows.report",
     "restrict_cohort": "workflows.restrict",
@@ -65,6 +68,7 @@ _HOMES = {
     "split_cohort": "workflows.splits",
     "summarize_cohort": "workflows.summary",
     "train": "workflows.train",
+    "verify_store": "workflows.store",
 }
 
 __all__ = [
@@ -90,8 +94,10 @@ __all__ = [
     "join_metadata",
     "kfold_cohort",
     "label_cohort",
+    "list_store",
     "predict",
     "preprocess_t1_linear",
+    "prune_store",
     "read_experiment",
     "report",
     "restrict_cohort",
@@ -99,6 +105,7 @@ __all__ = [
     "split_cohort",
     "summarize_cohort",
     "train",
+    "verify_store",
 ]
 
 

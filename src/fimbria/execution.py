@@ -21,6 +21,9 @@ P = ParamSpec("P")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+_KEPT = str(1 << 32)  # bytes
+# what a worker process begins with: one thread, and memory that is used again for the next image, not given back between
+_WORKER = {**dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_MMAP_THRESHOLD_": _KEPT, "MALLOC_TRIM_THRESHOLD_": _KEPT}
 _DIED = "a worker process ended without a word, most likely for lack of memory. Try again with fewer --jobs."
 
 
@@ -68,8 +71,8 @@ def executor(jobs: int) -> Iterator[Executor]:
     if jobs == 1:
         yield InThisProcess()
         return
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    before = {name: os.environ.get(name) for name in _WORKER}
+    os.environ.update(_WORKER)
     pool = ProcessPoolExecutor(jobs, mp_context=_Spawn(), initializer=_ignore_interrupt)
     try:
         yield pool

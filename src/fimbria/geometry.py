@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from nibabel.affines import voxel_sizes
-from nibabel.orientations import aff2axcodes
+from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +42,14 @@ class Grid:
     def orientation(self) -> str:
         """Anatomical direction of each axis, for example ``RAS``."""
         return "".join(code or "?" for code in aff2axcodes(self.affine))
+
+    def upright(self) -> Grid:
+        """Give the grid of the same voxels with axes that run right, anterior, superior (RAS+), as near as they can."""
+        turned = io_orientation(self.affine)
+        sides = [0, 0, 0]
+        for side, (axis, _) in zip(self.shape, turned, strict=True):
+            sides[int(axis)] = side
+        return Grid(tuple(sides), self.affine @ inv_ornt_aff(turned, self.shape))
 
     def matches(self, other: Grid, tolerance_mm: float = 1e-2) -> bool:
         """Tell whether both grids put every voxel at the same place."""

@@ -101,10 +101,19 @@ def memory_gib() -> float | None:
 
 def free_bytes(folder: Path) -> int:
     """Give the room left on the disk that holds `folder`, which need not exist yet."""
+    return shutil.disk_usage(_standing(folder)).free
+
+
+def disk(folder: Path) -> int:
+    """Give the number of the disk that holds `folder`, which need not exist yet."""
+    return _standing(folder).stat().st_dev
+
+
+def _standing(folder: Path) -> Path:
     standing = folder.absolute()
     while not standing.exists():
         standing = standing.parent
-    return shutil.disk_usage(standing).free
+    return standing
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -1,11 +1,14 @@
 """A name -> a component: ours by decorator, an installed package's by entry point, a study's own by ``file.py:name``.
 
+Where a kind of component can be described without code, a study's own may also be such a file (``file.toml``).
+
 The signature of a factory is the schema of its options: names, types, bounds and defaults are read from it, and options
 are checked against it before anything expensive happens. There is no second class beside it that says the same.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import inspect
 import re
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _OWN_FILE = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)")
+DESCRIPTION = ".toml"
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ class Registered(Generic[T]):
             elif parameter.default is inspect.Parameter.empty:
                 wrong.append(f"option {name!r} is needed")
             else:
-                values[name] = parameter.default
+                values[name] = _default(self.factory, name, parameter)
         if wrong:
             msg = f"{self.kind} {self.name!r}: {'; '.join(wrong)}."
             raise ComponentError(msg)
@@ -131,6 +135,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._ours: dict[str, Registered[T]] = {}
+        self._described: Callable[[Path, bytes], Callable[..., T]] | None = None
 
     def __call__(self, name: str) -> Callable[[Callable[..., T]], Callable[..., T]]:
         """Register the decorated factory under `name`."""
@@ -140,6 +145,11 @@ class Registry(Generic[T]):
             return factory
 
         return register
+
+    def described(self, reader: Callable[[Path, bytes], Callable[..., T]]) -> Callable[[Path, bytes], Callable[..., T]]:
+        """Let components of this kind be described in TOML: the decorated function gives a factory from a file's bytes."""
+        self._described = reader
+        return reader
 
     def names(self) -> list[str]:
         """Give every known name, ours and the plug-ins', sorted."""
@@ -151,9 +161,11 @@ class Registry(Generic[T]):
         Parameters
         ----------
         name
-            One of ours, an installed plug-in's, or ``path/to/file.py:name``.
+            One of ours, an installed plug-in's, ``path/to/file.py:name``, or ``path/to/file.toml`` where this kind of
+            component can be described.
         trusted
-            SHA-256 of the files that may be run; None where the user typed the name and so trusts it.
+            SHA-256 of the files that may be run; None where the user typed the name and so trusts it. A description is
+            data and needs no trust.
 
         Raises
         ------
@@ -173,6 +185,8 @@ class Registry(Generic[T]):
             return Registered(self.kind, name, factory, package, version)
         if match := _OWN_FILE.fullmatch(name):
             return self._from_file(Path(match["file"]), match["name"], trusted)
+        if self._described and name.endswith(DESCRIPTION):
+            return self._from_description(Path(name), self._described)
         msg = f"no {self.kind} is called {name!r}: {did_you_mean(name, self.names())}."
         raise ComponentError(msg)
 
@@ -182,6 +196,15 @@ class Registry(Generic[T]):
 
     def _plug_ins(self) -> dict[str, metadata.EntryPoint]:
         return {point.name: point for point in metadata.entry_points(group=f"fimbria.{self.kind}")}
+
+    def _from_description(self, file: Path, read: Callable[[Path, bytes], Callable[..., T]]) -> Registered[T]:
+        try:
+            content = file.read_bytes()
+        except OSError as error:
+            msg = f"{self.kind} {file}: there is no such file that can be read."
+            raise ComponentError(msg) from error
+        digest = hashlib.sha256(content).hexdigest()
+        return Registered(self.kind, str(file), read(file, content), str(file), f"sha256:{digest}")
 
     def _from_file(self, file: Path, name: str, trusted: Collection[str] | None) -> Registered[T]:
         if not file.is_file():
@@ -215,16 +238,25 @@ def is_own_file(name: str) -> bool:
 
     Examples
     --------
-    >>> is_own_file("./my_network.py:net"), is_own_file("conv5-fc3")
-    (True, False)
+    >>> is_own_file("./my_network.py:net"), is_own_file("my/pipeline.toml"), is_own_file("conv5-fc3")
+    (True, True, False)
     """
-    return _OWN_FILE.fullmatch(name) is not None
+    return name.endswith(DESCRIPTION) or _OWN_FILE.fullmatch(name) is not None
 
 
 def _several(value: object, hint: Any) -> object:  # noqa: ANN401  (any annotation)
     """Accept one value where several may stand, as a flag given once is."""
     kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     return (value,) if typing.get_origin(kind) is tuple and isinstance(value, (str, int, float)) else value
+
+
+def _default(factory: Callable[..., object], name: str, parameter: inspect.Parameter) -> object:
+    """Give the default of an option; a dataclass may make it anew each time."""
+    if dataclasses.is_dataclass(factory):
+        for one in dataclasses.fields(factory):
+            if one.name == name and one.default_factory is not dataclasses.MISSING:
+                return one.default_factory()
+    return parameter.default
 
 
 def _hints(factory: Callable[..., object], parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def test_list_prints_json_for_scripts(capsys):
 def test_extract_describes_itself_in_clinicadl_s_words(begun, tmp_path, capsys):
     study = begun.copy(tmp_path)
     assert run(["extract", "patch", str(study.caps), "t1-linear", "--size", "6", "--stride", "3", "--quiet"]) == 0
-    assert "Each gives 27 parts of 1x6x6x6" in capsys.readouterr().out
+    assert "297 parts in all, each 1x6x6x6" in capsys.readouterr().out
     written = json.loads((study.caps / "tensor_extraction" / "patch_size-6_stride-3.json").read_text())
     assert (written["mode"], written["patch_size"], written["stride_size"]) == ("patch", 6, 3)
     assert (

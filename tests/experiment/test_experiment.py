@@ -206,3 +206,72 @@ def test_names_are_written_down_in_every_section():
         "data": {"extraction": {"name": "image", "x": 1}, "pipeline": "raw"},
         "task": 3,
     }
+
+
+SETS = {"data": {"caps": {"one": "a", "two": "/b"}, "splits": "folds"}}
+
+
+def test_several_data_sets_are_a_table_by_name():
+    experiment = Experiment.of(SETS)
+    assert experiment.data.caps == {"one": Path("a"), "two": Path("/b")}
+    assert experiment.plain()["data"]["caps"] == {"one": "a", "two": "/b"}
+    assert Experiment.of(experiment.plain()) == experiment
+
+
+def test_other_data_sets_take_the_place_of_all_that_stood_there():
+    assert Experiment.of(SETS).elsewhere({"three": Path("/c")}).data.caps == {"three": Path("/c")}
+    assert Experiment.of(SETS).elsewhere(Path("/d")).data.caps == Path("/d")
+    assert Experiment.of(LEAST).elsewhere({"one": Path("/a")}).data.caps == {"one": Path("/a")}
+    assert Experiment.of(SETS).changed({"data": {"caps": {"one": "/x"}}}).data.caps == {"one": Path("/x")}
+
+
+def test_every_path_is_anchored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    anchored = Experiment.of({"data": {**SETS["data"], "store": "here"}}).anchored()
+    assert anchored.data.caps == {"one": tmp_path / "a", "two": Path("/b")}
+    assert anchored.data.store == tmp_path / "here"
+    assert anchored.anchored() == anchored
+    assert Experiment.of(LEAST).elsewhere(Path("x")).data.caps == tmp_path / "x"
+
+
+@pytest.mark.parametrize("field", ["channels", "augmentation"])
+@pytest.mark.parametrize("given_", ["a", ["a"], {"name": "a"}, [{"name": "a"}]])
+def test_one_component_may_stand_where_several_may(field, given_):
+    made = Experiment.of({"data": {**LEAST["data"], field: given_}})
+    assert getattr(made.data, field) == (Component(name="a"),)
+    assert Experiment.of(made.plain()) == made
+
+
+def test_components_keep_their_order_and_options():
+    told = ["noise", {"name": "flip", "probability": 0.5}, "noise"]
+    made = Experiment.of({"data": {**LEAST["data"], "augmentation": told}}).data.augmentation
+    assert [one.name for one in made] == ["noise", "flip", "noise"]
+    assert [one.options for one in made] == [{}, {"probability": 0.5}, {}]
+
+
+@pytest.mark.parametrize(
+    ("section", "field", "value"),
+    [
+        ("data", "missing_channel", "zeroes"),
+        ("compute", "augment_on", "gpu"),
+        ("data", "nonfinite", math.inf),
+        ("data", "compact", "perhaps"),
+        ("data", "caps", {"one": 3}),
+        ("data", "channels", [{"suffix": "x"}]),
+    ],
+)
+def test_what_does_not_fit_is_named(section, field, value):
+    said = problems({"data": LEAST["data"], section: {**LEAST.get(section, {}), field: value}})
+    assert said
+    assert all(f"{section}.{field}" in what for what in said)
+
+
+@pytest.mark.parametrize("field", ["nonfinite", "store", "described", "spacing"])
+def test_none_may_be_written_out(field):
+    assert getattr(Experiment.of({"data": {**LEAST["data"], field: "none"}}).data, field) is None
+
+
+def test_what_stands_for_nan_may_be_zero_and_survives():
+    made = Experiment.of({"data": {**LEAST["data"], "nonfinite": 0}})
+    assert made.data.nonfinite == 0
+    assert made.anchored().data.nonfinite == 0

@@ -50,7 +50,7 @@ def entries(tmp_path_factory, sessions):
         array[3:6, 2:6, 2:5] += 40 * (label == "AD")
         source = root / f"{session.participant_id}.nii"
         nifti.write(source, array, grid)
-        made.append(Store(root / "store", "t1-linear").prepare(session, source))
+        made.append(Store(root / "store").prepare(source))
     return tuple(made)
 
 
@@ -63,10 +63,11 @@ def task():
 def dataset(sessions, entries, task):
     """Make the samples of the first images, cut as asked."""
 
-    def make(extraction=None, count=8, scope="image", *, labelled=True):
+    def make(extraction=None, count=8, scope="image", *, labelled=True, **more):
         locations = tuple((extraction or Whole()).locations((9, 8, 7)))
         targets = task.targets(LABELS[:count]) if labelled else None
-        return PartDataset(sessions[:count], entries[:count], locations, MinMax(scope), targets)
+        images = tuple((entry,) for entry in entries[:count])
+        return PartDataset(sessions[:count], images, locations, (MinMax(scope),), targets, **more)
 
     return make
 

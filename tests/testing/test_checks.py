@@ -174,11 +174,29 @@ def ball():
         Patches(3),
         Patches((4, 3, 2), (2, 1, 2)),
         Patches(2, 3),
+        Patches(4, 3, padding=True),
+        Patches(10, padding=True),
+        Patches(3, foreground=0.5),
+        Whole(2),
         Slices(1, (1, 2)),
+        Slices(1, every=3),
         Slices(2, channels=3),
         ball(),
     ],
-    ids=["whole", "touching", "overlapping", "apart", "slices", "colours", "regions"],
+    ids=[
+        "whole",
+        "touching",
+        "overlapping",
+        "apart",
+        "padded",
+        "larger",
+        "foreground",
+        "reduced",
+        "slices",
+        "some-slices",
+        "colours",
+        "regions",
+    ],
 )
 def test_our_extractions_pass(extraction):
     check_extraction(extraction, SHAPE)
@@ -198,7 +216,12 @@ def moved(axis, start, stop):
         ),
         ([Location(3, moved(0, -2, 5))], "part 3 should lie inside the image: axis 0"),
         ([Location(0, moved(2, 4, 4))], "part 0 should lie inside the image: axis 2"),
-        ([Location(0, (slice(0, 9, 2), *WHOLE[1:]))], "part 0 should lie inside the image: axis 0"),
+        ([Location(0, (slice(0, 9, -2), *WHOLE[1:]))], "part 0 should lie inside the image: axis 0"),
+        ([Location(0, (slice(0, 9, 0), *WHOLE[1:]))], "part 0 should lie inside the image: axis 0"),
+        ([Location(0, WHOLE, padding=((0, 0), (0, -1), (0, 0)))], "part 0 should say how many voxels, 0 or more"),
+        ([Location(0, WHOLE, padding=((0, 1),))], "part 0 should say how many voxels, 0 or more"),
+        ([Location(0, moved(1, 3, 4), flat=1, padding=((0, 0), (0, 1), (0, 0)))], "part 0 drops axis 1"),
+        ([Location(0, WHOLE, background=float("nan"))], "the background of part 0 should be a number, not nan"),
         ([Location(0, WHOLE[:2])], "part 0 needs a slice for each of 3 axes"),
         ([Location(4, WHOLE), Location(4, WHOLE)], r"number of its own; \[4\] stand there more than once"),
         ([Location(0, WHOLE), Location(1, moved(0, 0, 4))], "parts of one shape were wanted, so that they can share"),
@@ -229,3 +252,37 @@ def test_parts_that_lie_about_their_shape_are_caught():
 
     with pytest.raises(AssertionError, match=r"part 0 promises \(1, 9, 8, 8\) and is \(1, 9, 8, 7\)"):
         check_extraction(SimpleNamespace(locations=lambda _: [Larger(0, WHOLE)]), SHAPE)
+
+
+class Choosing:
+    """Patches that choose as they are told."""
+
+    def __init__(self, chosen, *, choosy=True):
+        self.chosen, self.choosy = chosen, choosy
+
+    def locations(self, shape):
+        return Patches(3).locations(shape)
+
+
+@pytest.mark.parametrize(
+    ("extraction", "sentence"),
+    [
+        (Choosing(lambda *_: []), "at least one part was to be chosen of every image"),
+        (Choosing(lambda *_: [0, 99]), r"places of 12 parts, .* not \[0, 99\]"),
+        (Choosing(lambda *_: [1, 0]), r"places of 12 parts, in order and each once"),
+        (Choosing(lambda *_: [0], choosy=False), "not choosy should choose every part"),
+    ],
+)
+def test_an_extraction_that_chooses_wrongly_is_caught(extraction, sentence):
+    with pytest.raises(AssertionError, match=sentence):
+        check_extraction(extraction, SHAPE)
+
+
+def test_a_part_that_is_not_zero_where_it_is_not_real_is_caught():
+    class Unreal(Location):
+        @property
+        def inside(self):
+            return np.zeros((9, 8, 7), dtype=bool)
+
+    with pytest.raises(AssertionError, match="part 0 should be 0 outside its mask and where it is padded"):
+        check_extraction(SimpleNamespace(locations=lambda _: [Unreal(0, WHOLE)]), SHAPE)

@@ -24,7 +24,7 @@ def test_a_network_is_counted_without_memory_for_it():
 
 def test_what_the_house_gives_is_no_option():
     assert set(component("networks", "conv4-fc3")["options"]) == {"dropout"}
-    assert set(component("extractions", "roi")["options"]) == {"roi", "full_frame"}
+    assert set(component("extractions", "roi")["options"]) == {"roi", "full_frame", "background", "template", "pattern"}
     assert component("optimizers", "adam")["options"]["learning_rate"] == "needed"
 
 

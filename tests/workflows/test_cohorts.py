@@ -17,3 +17,17 @@ def test_a_cohort_of_bids_says_who_left_and_why(tiny_bids, tmp_path):
 def test_a_cohort_of_caps_lists_its_images(tiny_caps, tmp_path):
     cohort = cohort_from_caps(tiny_caps, tmp_path / "cohort.tsv")
     assert cohort.participant_count == 8
+
+
+def test_a_cohort_of_derivatives_lists_the_images_of_a_pipelines_options(tmp_path):
+    for path in ("sub-01/ses-1/anat/sub-01_ses-1", "sub-01/ses-2/anat/sub-01_ses-2", "sub-02/anat/sub-02"):
+        image = tmp_path / "fmriprep" / f"{path}_space-MNI152NLin6Asym_desc-preproc_T1w.nii.gz"
+        image.parent.mkdir(parents=True)
+        image.touch()
+    (tmp_path / "fmriprep" / "sub-03" / "anat").mkdir(parents=True)
+    options = {"space": "MNI152NLin6Asym"}
+    cohort = cohort_from_caps(
+        tmp_path / "fmriprep", tmp_path / "cohort.tsv", pipeline_name="fmriprep", pipeline_options=options
+    )
+    assert [str(session) for session in cohort.sessions] == ["sub-01 ses-1", "sub-01 ses-2", "sub-02 ses-M000"]
+    assert [str(session) for session, _ in cohort.flow[-1].left] == ["sub-03 ses-M000"]

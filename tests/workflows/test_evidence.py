@@ -11,7 +11,8 @@ import pytest
 from fimbria import tables
 from fimbria.data.audit.certificate import Acceptance
 from fimbria.data.audit.evidence import ImageFacts, keep
-from fimbria.data.extraction.store import read_entry
+from fimbria.data.extraction.store.store import stem
+from fimbria.data.extraction.store.upkeep import holdings
 from fimbria.errors import LeakError
 from fimbria.provenance import Fingerprint
 from fimbria.results.maps.maps import Maps
@@ -31,13 +32,12 @@ def printed(trained, tmp_path):
 
     def keep_prints(seed_of):
         store = study.caps / "fimbria-store"
-        for entry in store.glob("t1-linear_*/sub-*/ses-*/*.safetensors"):
-            read = read_entry(entry)
-            who, when = entry.parent.parent.name, entry.parent.name
-            facts = ImageFacts(read.source.size, read.voxels, read.grid, brains(seed_of(who)))
-            keep(
-                store / "fingerprints" / "t1-linear" / who / when / entry.name, facts, Fingerprint.of(study.image(who))
-            )
+        for held in holdings(store):
+            image = held.sources[0].source.resolve()
+            who, when = image.parts[-4:-2]
+            facts = ImageFacts(image.stat().st_size, held.entry.voxels, held.entry.grid, brains(seed_of(who)))
+            place = store / "fingerprints" / "t1-linear" / who / when / f"{stem(image)}.safetensors"
+            keep(place, facts, Fingerprint.of(image))
         return study
 
     return keep_prints

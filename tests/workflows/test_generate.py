@@ -5,7 +5,8 @@ import pytest
 from fimbria import tables
 from fimbria.data.cohort.cohort import Session
 from fimbria.data.extraction import extraction
-from fimbria.data.images.caps import Caps, cohort
+from fimbria.data.images.caps import cohort
+from fimbria.data.images.listing import listed
 from fimbria.data.images.nifti import read_grid
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import FimbriaError
@@ -29,7 +30,7 @@ def test_what_is_made_is_a_caps_with_its_table_and_the_mask_of_its_region(tmp_pa
     made = pipeline.build("t1-linear")
     assert len(cohort(tmp_path, made)) == 4
     assert list(tables.read(table)["diagnosis"]) == ["AD", "CN", "AD", "CN"]
-    grid = read_grid(Caps(tmp_path, made).find(Session("", "sub-ATRO0000", "ses-M000")))
+    grid = read_grid(listed(tmp_path, made).find(Session("", "sub-ATRO0000", "ses-M000")))
     cut = extraction.build("roi", {"roi": ["amygdala"]}, caps=tmp_path, space=made.space, grid=grid)
     assert cut.locations(grid.shape)[0].mask.any()
 

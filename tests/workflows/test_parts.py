@@ -1,11 +1,16 @@
 """From names to things: names and options first, then tables, then images."""
 
+import json
+
 import pytest
+import torch
 
 from fimbria.data.cohort.splits import read_splits
+from fimbria.data.images import nifti
 from fimbria.errors import ProblemsError
 from fimbria.workflows import train as workflow
-from fimbria.workflows.parts import chosen_sessions, learnable, resolve
+from fimbria.workflows.choices import resolve
+from fimbria.workflows.parts import Parts, chosen_sessions, images, learnable
 from fimbria.workflows.train import plan
 
 
@@ -17,7 +22,9 @@ def test_a_maps_can_record_every_choice_with_its_provider_and_all_its_options(be
         "version": record["network"]["version"],
         "options": {"dropout": 0.3},
     }
-    assert set(record) == {"pipeline", "extraction", "normalization", "network", "optimizer", "task"}
+    assert set(record) == {
+        *("pipeline", "channels", "extraction", "normalization", "augmentation", "network", "optimizer", "task")
+    }
 
 
 def test_the_sessions_of_each_side_are_those_that_were_asked_for(begun):
@@ -68,3 +75,60 @@ def test_a_network_that_does_not_fit_into_memory_or_onto_the_disk_is_refused(beg
         plan(begun.experiment)
     assert "million parameters" in str(caught.value)
     assert "GB of disk" in str(caught.value)
+
+
+def parts_of(begun, **data):
+    experiment = begun.experiment.changed({"data": data})
+    choices = resolve(experiment)
+    splits = [chosen_sessions(split, experiment) for split in read_splits(begun.folds)]
+    everybody = list(dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions))
+    found = images(experiment, choices, everybody)
+    return Parts(experiment, choices, learnable(splits, experiment, choices), found), splits
+
+
+def test_what_is_fitted_sees_training_sessions_and_nobody_else(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    parts, (split, *_) = parts_of(study, normalization={"name": "histogram", "scope": "image"})
+    fitted = parts.fitted_on(split.train)
+    seen = [parts.images.entries[session] for session in split.train.sessions]
+    expected = parts.choices.normalization.build().fit([(e.statistics, e.nonzero) for e in seen])
+    assert fitted.fitted == [expected.fitted]
+    everybody = parts.choices.normalization.build().fit(
+        [(e.statistics, e.nonzero) for e in parts.images.entries.values()]
+    )
+    assert fitted.fitted != [everybody.fitted]
+    for session in split.other.sessions:  # whatever those who are held out look like
+        path = next((study.caps / "subjects" / session.participant_id / session.session_id / "t1_linear").iterdir())
+        image = nifti.read(path)
+        nifti.write(path, image.array**3, image.grid)
+    again, _ = parts_of(study, normalization={"name": "histogram", "scope": "image"})
+    assert again.images.entries[split.other.sessions[0]].content != (
+        parts.images.entries[split.other.sessions[0]].content
+    )
+    assert again.fitted_on(split.train).fitted == fitted.fitted
+
+
+def test_what_was_fitted_is_taken_up_again(begun):
+    parts, (split, *_) = parts_of(begun, normalization={"name": "histogram", "scope": "image"})
+    fitted = parts.fitted_on(split.train)
+    again = parts.scaled_as(json.loads(json.dumps(fitted.fitted)))
+    assert again.scaling == fitted.scaling
+    one, other = fitted.dataset(split.other), again.dataset(split.other)
+    assert all(torch.equal(one[number].image, other[number].image) for number in range(len(one)))
+
+
+def test_what_needs_no_fitting_keeps_nothing(begun):
+    parts, (split, *_) = parts_of(begun)
+    assert parts.fitted_on(split.train).fitted == []
+    assert parts.scaled_as([]).scaling == parts.fitted_on(split.train).scaling
+    assert len(parts.scaled_as([]).scaling) == 1
+
+
+def test_validation_is_never_augmented(begun):
+    parts, (split, *_) = parts_of(begun, augmentation=["noise"])
+    parts = parts.fitted_on(split.train)
+    assert parts.loader(split.train, learning=True).parts.augmenting is not None
+    assert parts.loader(split.train).parts.augmenting is None
+    for loader in (parts.loader(split.other), parts.loader(split.train)):
+        for epoch in (0, 1):
+            assert all(drawn == () for batch in loader.batches(epoch) for drawn in batch.drawn)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
 
-from fimbria.cli import audit, cohort, images, information, training
+from fimbria.cli import audit, cohort, images, information, store, training
 from fimbria.cli.screen import err
 from fimbria.errors import FimbriaError
 
@@ -29,7 +29,7 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for group in (information, cohort, images, audit, training):
+for group in (information, cohort, images, store, audit, training):
     group.register(app)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from fimbria.cli import screen
+from fimbria.cli.options import pairs
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def audit(
     what: Path,
     *,
     images: Several = None,
+    store: Path | None = None,
     pipeline: str | None = None,
+    option: list[str] | None = None,
     table: Path | None = None,
     test: list[Path] | None = None,
     label: str | None = None,
@@ -65,8 +68,12 @@ def audit(
         CSV or TSV with a column of partitions.
     images
         CAPS, BIDS data set, or folder that the names in a list start from; NAME=PATH for the data set NAME of several.
+    store
+        Where decoded images and fingerprints are kept, if not in the data sets.
     pipeline
         What preprocessed the images; by default t1-linear in a CAPS, raw T1w in BIDS.
+    option
+        Option of the pipeline, NAME=VALUE, such as tracer=18FFDG; repeat it for several.
     table
         The cohort that the split was made of: its columns, and who was left out.
     test
@@ -110,14 +117,16 @@ def audit(
         what,
         columns=Columns(participant, session, partition, participant_pattern),
         around=Around(
-            _folders(images or ()),
-            pipeline,
-            table,
-            tuple(test or ()),
-            pretrained,
-            label,
-            tuple(inputs or ()),
-            tuple(group or ()),
+            images=_folders(images or ()),
+            store=store,
+            pipeline=pipeline,
+            pipeline_options=pairs(option or (), "--option"),
+            table=table,
+            test=tuple(test or ()),
+            pretrained=pretrained,
+            label=label,
+            inputs=tuple(inputs or ()),
+            groups=tuple(group or ()),
         ),
         accept=answers_of(accept_finding, because),
         out=out,

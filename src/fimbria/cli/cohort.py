@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from fimbria.cli import labels, splits, tables
+from fimbria.cli.options import pairs
 from fimbria.cli.screen import print_flow, say
 
 if TYPE_CHECKING:
@@ -46,25 +47,30 @@ def from_bids(bids: Path, table: Path, *, suffix: str = "T1w", dataset: str = ""
 
 
 @app.command
-def from_caps(caps: Path, table: Path, *, pipeline: str = "t1-linear", dataset: str = "") -> None:
-    """List the sessions of a CAPS that have an image of a pipeline.
+def from_caps(
+    caps: Path, table: Path, *, pipeline: str = "t1-linear", option: list[str] | None = None, dataset: str = ""
+) -> None:
+    """List the sessions of a CAPS, or of other derivatives, that have an image of a pipeline.
 
     Example: fimbria cohort from-caps my-caps cohort.tsv
 
     Parameters
     ----------
     caps
-        CAPS folder.
+        CAPS folder; that of the derivatives for fmriprep, cat12 and deepmriprep.
     table
         Where to write the cohort (TSV).
     pipeline
-        What preprocessed the images.
+        What preprocessed the images: `fimbria list pipelines`, or a TOML file of your own.
+    option
+        Option of the pipeline, NAME=VALUE, such as tracer=18FFDG; repeat it for several.
     dataset
         Name of the data set, where several will be put together.
     """
     from fimbria.workflows.cohorts import cohort_from_caps
 
-    _tell(cohort_from_caps(caps, table, pipeline_name=pipeline, dataset=dataset), table)
+    chosen = pairs(option or (), "--option")
+    _tell(cohort_from_caps(caps, table, pipeline_name=pipeline, pipeline_options=chosen, dataset=dataset), table)
 
 
 def _tell(cohort: Cohort, table: Path) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from fimbria.cli.options import pairs
 from fimbria.cli.screen import Screen, say
-from fimbria.errors import InputError, listing
+from fimbria.errors import InputError, counted, listing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -116,10 +117,24 @@ class Shared:
 
     Attributes
     ----------
+    option
+        Option of the pipeline, NAME=VALUE, such as tracer=18FFDG; repeat it for several.
+    cohort
+        A further way to name data sets, NAME=PATH; repeat it for several, and leave CAPS out.
     uncropped
         Use the images of the whole template grid (193x229x193).
     spacing
         Voxel side in mm to resample to.
+    nonfinite
+        What stands for NaN and infinities; by default images that hold any are refused.
+    compact
+        Keep decoded images as 16-bit numbers with a scale: half the room.
+    store
+        Where to keep decoded images, if not in the data set (which may then be read-only).
+    tensors
+        Read the tensors that ClinicaDL 1.x extracted, in place of NIfTI.
+    export
+        Write every part as a file for other tools too: pt, under ClinicaDL's names.
     table
         Only the sessions of this table.
     allow_missing
@@ -132,8 +147,15 @@ class Shared:
         Show nothing but the result.
     """
 
+    option: list[str] | None = None
+    cohort: list[str] | None = None
     uncropped: bool = False
     spacing: float | None = None
+    nonfinite: float | None = None
+    compact: bool = False
+    store: Path | None = None
+    tensors: bool = False
+    export: Literal["pt"] | None = None
     table: Path | None = None
     allow_missing: bool = False
     name: str | None = None
@@ -142,7 +164,9 @@ class Shared:
 
 
 @extract.command
-def image(caps: Path, pipeline: str = "t1-linear", *, shared: Shared | None = None) -> None:
+def image(
+    caps: Path | None = None, pipeline: str = "t1-linear", *, reduce: int = 1, shared: Shared | None = None
+) -> None:
     """Whole images.
 
     Example: fimbria extract image my-caps t1-linear --spacing 2 --jobs 2
@@ -150,20 +174,24 @@ def image(caps: Path, pipeline: str = "t1-linear", *, shared: Shared | None = No
     Parameters
     ----------
     caps
-        CAPS folder (BIDS folder for the pipeline raw).
+        CAPS folder (BIDS folder for the pipeline raw and for derivatives), or a TSV (cohort, path) of several.
     pipeline
-        What preprocessed the images.
+        What preprocessed the images: `fimbria list pipelines`, or a TOML file of your own.
+    reduce
+        Take every n-th voxel (2 to 5), as ClinicaDL's size reduction; --spacing resamples instead, which is smoother.
     """
-    _extract("image", caps, pipeline, {}, shared)
+    _extract("image", caps, pipeline, {"reduce": reduce}, shared)
 
 
 @extract.command
 def patch(
-    caps: Path,
+    caps: Path | None = None,
     pipeline: str = "t1-linear",
     *,
     size: Numbers = None,
     stride: Numbers = None,
+    padding: bool = False,
+    foreground: float = 0.0,
     shared: Shared | None = None,
 ) -> None:
     """Boxes on a regular grid.
@@ -173,25 +201,36 @@ def patch(
     Parameters
     ----------
     caps
-        CAPS folder (BIDS folder for the pipeline raw).
+        CAPS folder (BIDS folder for the pipeline raw and for derivatives), or a TSV (cohort, path) of several.
     pipeline
-        What preprocessed the images.
+        What preprocessed the images: `fimbria list pipelines`, or a TOML file of your own.
     size
         Voxels along each axis: one number, or three. 50 by default.
     stride
         Voxels from one patch to the next: one number, or three. By default the size.
+    padding
+        Cover the far side too, by patches that hang over it and are filled with zeros; else what is left over is dropped.
+    foreground
+        Skip patches of which less than this share is brighter than the image's mean; 0 keeps all.
     """
-    _extract("patch", caps, pipeline, {"size": _one_or_three(size), "stride": _one_or_three(stride)}, shared)
+    options = {
+        "size": _one_or_three(size),
+        "stride": _one_or_three(stride),
+        "padding": padding,
+        "foreground": foreground,
+    }
+    _extract("patch", caps, pipeline, options, shared)
 
 
 @extract.command(name="slice")
 def slices(
-    caps: Path,
+    caps: Path | None = None,
     pipeline: str = "t1-linear",
     *,
     direction: Literal[0, 1, 2] = 0,
     discard: Annotated[tuple[int, int], Parameter(show_default=False)] = (0, 0),
     channels: Literal[1, 3] = 1,
+    every: int = 1,
     shared: Shared | None = None,
 ) -> None:
     """Planes across one axis.
@@ -201,27 +240,32 @@ def slices(
     Parameters
     ----------
     caps
-        CAPS folder (BIDS folder for the pipeline raw).
+        CAPS folder (BIDS folder for the pipeline raw and for derivatives), or a TSV (cohort, path) of several.
     pipeline
-        What preprocessed the images.
+        What preprocessed the images: `fimbria list pipelines`, or a TOML file of your own.
     direction
         0 sagittal, 1 coronal, 2 axial.
     discard
         Slices left out at the start and at the end; 0 0 by default.
     channels
         1, or 3 for networks that expect colours.
+    every
+        Take every n-th slice only.
     """
-    chosen = {"direction": direction, "discard": list(discard), "channels": channels}
+    chosen = {"direction": direction, "discard": list(discard), "channels": channels, "every": every}
     _extract("slice", caps, pipeline, chosen, shared)
 
 
 @extract.command
 def roi(
-    caps: Path,
+    caps: Path | None = None,
     pipeline: str = "t1-linear",
     *,
     roi: list[str],
     full_frame: bool = False,
+    background: float = 0.0,
+    template: str = "",
+    pattern: str = "",
     shared: Shared | None = None,
 ) -> None:
     """Regions of interest: masks of any shape, masks/tpl-<space>/tpl-<space>_..._roi-<name>_mask.nii.gz in the CAPS.
@@ -231,38 +275,67 @@ def roi(
     Parameters
     ----------
     caps
-        CAPS folder.
+        CAPS folder, or a TSV (cohort, path) of several: masks are those of the first.
     pipeline
-        What preprocessed the images.
+        What preprocessed the images: `fimbria list pipelines`, or a TOML file of your own.
     roi
         Name of a region; repeat it for several.
     full_frame
         Keep the whole image around each region instead of its box.
+    background
+        What stands outside the mask, in units of the normalised image.
+    template
+        Space of the masks (tpl-<template>), where the pipeline names none.
+    pattern
+        Part of the masks' names, where several would fit.
     """
-    _extract("roi", caps, pipeline, {"roi": roi, "full_frame": full_frame}, shared)
+    options = {"roi": roi, "full_frame": full_frame, "background": background, "template": template, "pattern": pattern}
+    _extract("roi", caps, pipeline, {name: value for name, value in options.items() if value != ""}, shared)
 
 
-def _extract(mode: str, caps: Path, pipeline: str, options: Mapping[str, Any], shared: Shared | None) -> None:
+def _extract(mode: str, caps: Path | None, pipeline: str, options: Mapping[str, Any], shared: Shared | None) -> None:
+    from fimbria.data.images.datasets import DataSets
     from fimbria.workflows.extract import extract as run_extraction
 
     told = shared or Shared()
+    opened: dict[str, Any] = {}
+    if told.tensors or told.export:
+        from fimbria.learning.samples.tensors import READ_TENSORS, write_tensor
+
+        opened = {"reading": READ_TENSORS} if told.tensors else {}
+        opened |= {"export": write_tensor} if told.export else {}
+    if (caps is None) == (told.cohort is None):
+        msg = "where are the images? Give a CAPS, or --cohort NAME=PATH for each of several, and not both."
+        raise InputError(msg)
+    chosen = pairs(told.option or (), "--option")
     done = run_extraction(
         mode,
-        caps,
+        caps or dict(DataSets.told(told.cohort or ()).folders),
         pipeline,
         options={name: value for name, value in options.items() if value is not None},
-        uncropped=told.uncropped,
+        pipeline_options={**chosen, **({"cropped": False} if told.uncropped else {})},
         spacing=told.spacing,
+        nonfinite=told.nonfinite,
+        compact=told.compact,
+        store=told.store,
         table=told.table,
         allow_missing=told.allow_missing,
         name=told.name,
         jobs=told.jobs,
         show=Screen(quiet=told.quiet),
+        **opened,
     )
-    say(f"{done.images} images of {done.grid}.")
-    say(f"Each gives {done.parts} parts of {'x'.join(map(str, done.sample_shape))} (channel, space).")
+    size, error = done.room
+    say(f"{counted(done.images, 'image')} of {done.grid}; decoded they take {size / 1e6:.0f} MB.")
+    if told.compact:
+        say(f"Kept as 16-bit numbers: the largest error is {error:.3g}, in the images' units.")
+    say(f"{counted(done.parts, 'part')} in all, each {'x'.join(map(str, done.sample_shape))} (channel, space).")
+    if done.exported:
+        say(f"{counted(done.exported, 'tensor')} written.")
     if done.left:
         say(f"Left out: {listing([str(session) for session, _ in done.left])}.")
+        for _, reason in done.left[:5]:
+            say(f"  {reason}")
     say(f"Described in {done.description}.")
 
 

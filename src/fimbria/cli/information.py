@@ -107,7 +107,7 @@ def catalogue(
     Parameters
     ----------
     kind
-        networks, tasks, metrics, extractions, normalizations, optimizers, pipelines.
+        networks, tasks, metrics, extractions, normalizations, augmentations, optimizers, pipelines.
     name
         One of them.
     size

@@ -96,6 +96,24 @@ def parse(words: Sequence[str]) -> dict[str, Any]:
     return description
 
 
+def pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
+    """Read NAME=VALUE, given once or several times; values as `parse` reads them.
+
+    Raises
+    ------
+    InputError
+        For a word without ``=``, or a name given twice.
+    """
+    found: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not (name and equals) or name in found:
+            msg = f"{flag} {word}: NAME=VALUE was wanted, each name once."
+            raise InputError(msg)
+        found[name] = _read(value)
+    return found
+
+
 def _put(description: dict[str, Any], place: list[str], values: list[Any]) -> None:
     for step in place[:-1]:
         inner = description.setdefault(step, {})

@@ -6,7 +6,7 @@ import shlex
 from json import loads
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
@@ -42,10 +42,18 @@ def answers_of(found: Sequence[str] | None, because: Sequence[str] | None) -> tu
     return tuple(zip(found, because, strict=True))
 
 
+def data_sets(words: Sequence[str] | None) -> dict[str, Any]:
+    """Give the data sets that --cohort names, nested like the experiment."""
+    from fimbria.data.images.datasets import DataSets
+
+    return {"data": {"caps": {name: str(path) for name, path in DataSets.told(words).items()}}} if words else {}
+
+
 def train(
     experiment: Path,
     maps: Path,
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
+    cohort: list[str] | None = None,
     dry_run: bool = False,
     accept_finding: list[str] | None = None,
     because: list[str] | None = None,
@@ -63,6 +71,8 @@ def train(
         The experiment, TOML or JSON.
     maps
         Where to keep the results; a folder that does not exist yet, or is empty.
+    cohort
+        A data set, NAME=PATH; repeat it for several. The column `dataset` of the tables says whose is whose.
     dry_run
         Check everything and decode the images, and train nothing.
     accept_finding
@@ -74,9 +84,10 @@ def train(
     """
     from fimbria.cli.options import parse
     from fimbria.experiment import files
+    from fimbria.experiment.experiment import merged
 
     answers = answers_of(accept_finding, because)
-    described = files.read(experiment, parse(options))
+    described = files.read(experiment, merged(parse(options), data_sets(cohort)))
     from fimbria.results.maps.maps import refuse_occupied
 
     refuse_occupied(maps)
@@ -89,7 +100,8 @@ def train(
         say(f"Ready: {len(images.entries)} images, {len(images.locations)} parts each, {len(planned.splits)} splits.")
         if planned.certificate:
             say(f"Audit: {planned.certificate.verdict}")
-        say(f"To train: fimbria train {shlex.join([str(experiment), str(maps), *options])}")
+        told = [word for one in cohort or () for word in ("--cohort", one)]
+        say(f"To train: fimbria train {shlex.join([str(experiment), str(maps), *options, *told])}")
         return
     trained = workflow.train(described, maps, accept=answers, show=screen)
     _show_validation(trained.root)
@@ -121,6 +133,8 @@ def predict(
     *,
     group: str,
     caps: Path | None = None,
+    data_set: list[str] | None = None,
+    store: Path | None = None,
     split: list[int] | None = None,
     trust_code: list[str] | None = None,
     accept_finding: list[str] | None = None,
@@ -143,7 +157,11 @@ def predict(
     group
         What to call the group.
     caps
-        Where the images are; by default where those of the training are.
+        Where the images are: a folder, or a TSV (cohort, path) of several; by default where those of the training are.
+    data_set
+        A data set, NAME=PATH, in place of --caps; repeat it for several.
+    store
+        Where decoded images are kept; by default where those of the training are.
     split
         Use the weights of this split only; repeat it for several.
     trust_code
@@ -164,7 +182,8 @@ def predict(
         maps,
         cohort,
         group=group,
-        caps=caps,
+        caps=data_sets(data_set)["data"]["caps"] if data_set else caps,
+        store=store,
         splits=split,
         trust_code=trust_code or (),
         accept=answers_of(accept_finding, because),

@@ -80,22 +80,44 @@ class Section(BaseModel):
             elif typing.get_origin(info.annotation) is Literal and not isinstance(value, str):
                 values[name] = str(value)
             elif typing.get_origin(info.annotation) is tuple and isinstance(values[name], (str, int, float, Mapping)):
-                values[name] = (values[name],)
+                values[name] = value = (values[name],)
+            if typing.get_args(info.annotation)[:1] == (Component,) and isinstance(value, (list, tuple)):
+                values[name] = tuple({"name": one} if isinstance(one, str) else one for one in value)
         return values
 
 
 class Data(Section):
     """Which images, of whom, cut how."""
 
-    caps: Path = Field(description="CAPS folder that holds the preprocessed images.")
+    caps: Path | dict[str, Path] = Field(
+        description="CAPS folder that holds the preprocessed images; of several data sets a table by name, or a TSV (cohort, path)."
+    )
     splits: Path = Field(description="Folder of splits, as `fimbria cohort kfold` or `split` writes it.")
     pipeline: Component = Field(Component(name="t1-linear"), description="What preprocessed the images.")
+    channels: tuple[Component, ...] = Field(
+        (), description="Further pipelines whose images of the session are channels beside the first; same grid."
+    )
+    missing_channel: Literal["leave-out", "zeros"] = Field(
+        "leave-out",
+        description="A session without a further channel has no usable image, or gets zeros and a channel that says so.",
+    )
+    described: str | None = Field(
+        None,
+        description="File in tensor_extraction that says pipeline and extraction, as ClinicaDL's; none: they stand here.",
+    )
+    tensors: bool = Field(False, description="Read the tensors that ClinicaDL 1.x extracted, in place of NIfTI.")
+    store: Path | None = Field(None, description="Folder for the decoded images; none keeps them in the data set.")
+    compact: bool = Field(False, description="Keep decoded images as 16-bit numbers with a scale: half the room.")
+    nonfinite: float | None = Field(None, description="What stands for NaN and infinities; none refuses such images.")
     spacing: PositiveFloat | None = Field(None, description="Voxel side in mm to resample to; none keeps the images'.")
     extraction: Component = Field(
         Component(name="image"), description="How an image is cut: image, patch, slice or roi, with its options."
     )
     normalization: Component = Field(
         Component(name="min-max", scope="image"), description="How intensities are scaled, over an image or a part."
+    )
+    augmentation: tuple[Component, ...] = Field(
+        (), description="Random changes of the training samples, in their order: noise, motion, flip, ..."
     )
     training_sessions: Sessions = Field("all", description="Sessions of a training participant that are used.")
     validation_sessions: Sessions = Field("baseline", description="Sessions of a validation participant that are used.")
@@ -140,6 +162,9 @@ class Compute(Section):
     )
     workers: NonNegativeInt = Field(2, description="Processes that read and decode images; 0 uses this one.")
     threads: NonNegativeInt = Field(0, description="Threads of this process; 0 lets PyTorch choose.")
+    augment_on: Literal["worker", "device"] = Field(
+        "worker", description="Where samples are augmented: as they are read, or whole batches on the device."
+    )
     seed: NonNegativeInt = Field(0, description="Everything random follows from it.")
     deterministic: bool = Field(
         True, description="Operations that give the same bytes each time, where there are such."
@@ -149,15 +174,27 @@ class Compute(Section):
 
 def _with_absolute_files(plain: Mapping[str, Any]) -> dict[str, Any]:
     """Make the names of components that are a study's own files absolute."""
-    result = {name: _with_absolute_files(value) if isinstance(value, dict) else value for name, value in plain.items()}
+
+    def deeper(value: Any) -> Any:  # noqa: ANN401  (JSON holds anything)
+        if isinstance(value, list):
+            return [deeper(one) for one in value]
+        return _with_absolute_files(value) if isinstance(value, dict) else value
+
+    result = {name: deeper(value) for name, value in plain.items()}
     if is_own_file(str(result.get("name", ""))):
-        file, _, name = str(result["name"]).rpartition(":")
-        result["name"] = f"{_absolute(Path(file))}:{name}"
+        file, ending, name = str(result["name"]).rpartition(".py:")
+        result["name"] = f"{_absolute(Path(file))}{ending}{name}" if ending else str(_absolute(Path(name)))
     return result
 
 
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
+
+
+def _absolute_folders(caps: Path | Mapping[str, Path]) -> str | dict[str, str]:
+    if isinstance(caps, Path):
+        return str(_absolute(caps))
+    return {name: str(_absolute(folder)) for name, folder in caps.items()}
 
 
 class Experiment(Section):
@@ -201,14 +238,21 @@ class Experiment(Section):
         """Give a new experiment with some options changed; `changes` is nested like the experiment."""
         return self.of(merged(self.plain(), changes))
 
+    def elsewhere(self, caps: Path | Mapping[str, Path]) -> Self:
+        """Give the same experiment on images in another place: a folder, a TSV of several, or folders by name."""
+        return self.changed({"data": {"caps": _absolute_folders(caps)}})
+
     def plain(self) -> dict[str, Any]:
         """Give nested dictionaries of plain values, as JSON and TOML hold them; what is None is left out."""
         return self.model_dump(mode="json", exclude_none=True)
 
     def anchored(self) -> Self:
         """Give the same experiment with absolute paths, so that it means the same from any folder."""
-        paths = {"data": {"caps": str(_absolute(self.data.caps)), "splits": str(_absolute(self.data.splits))}}
-        return self.of(merged(_with_absolute_files(self.plain()), paths))
+        data = self.data
+        paths = {"caps": _absolute_folders(data.caps), "splits": str(_absolute(data.splits))}
+        if data.store:
+            paths["store"] = str(_absolute(data.store))
+        return self.of(merged(_with_absolute_files(self.plain()), {"data": paths}))
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +267,7 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     """
     result = dict(base)
     for key, new in changes.items():
-        old = result.get(key)
+        old = result.get(key) if key != "caps" else None  # other data sets are not added to those that stand there
         if isinstance(old, str) and isinstance(new, Mapping):
             old = {"name": old}
         if isinstance(old, Mapping) and isinstance(new, Mapping):

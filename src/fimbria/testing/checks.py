@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from fimbria.data.extraction import Location, put_back, take
+from fimbria.data.extraction import Choosy, Location, put_back, take
 from fimbria.learning.training.devices import seeded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from fimbria.data.extraction import Extraction
@@ -73,7 +74,8 @@ def check_extraction(extraction: Extraction, shape: Shape) -> None:
     ------
     AssertionError
         When there is no part; a part lies outside the image, shares its number with another, or does not have the shape
-        it promises or that of the others; a second call says otherwise; or parts put back are not the image.
+        it promises or that of the others; what is outside its mask or padded is not 0; a second call says otherwise; parts
+        put back are not the image; or, of one that is `Choosy`, it chooses no part, or one that is not there.
     """
     locations = list(extraction.locations(shape))
     _require(bool(locations), f"at least one part of an image {_text(shape)} was wanted, none was given")
@@ -82,22 +84,43 @@ def check_extraction(extraction: Extraction, shape: Shape) -> None:
     numbers = [location.index for location in locations]
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
     _require(not twice, f"every part needs a number of its own; {twice} stand there more than once")
-    again = [(location.index, location.box) for location in extraction.locations(shape)]
-    first = [(location.index, location.box) for location in locations]
+    again = [(location.index, location.box, location.padding) for location in extraction.locations(shape)]
+    first = [(location.index, location.box, location.padding) for location in locations]
     _require(again == first, "the same parts were wanted from a second call, others were given")
     image = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
+    _check_parts(locations, image)
+    if isinstance(extraction, Choosy):
+        _check_chosen(extraction, locations, image)
+
+
+def _check_parts(locations: Sequence[Location], image: NDArray[np.float32]) -> None:
     parts = [take(image, location) for location in locations]
     for part, location in zip(parts, locations, strict=True):
         promised = location.shape
         _require(part.shape == promised, f"part {location.index} promises {promised} and is {part.shape}")
+        inside = np.broadcast_to(True if location.inside is None else location.inside, part.shape)
+        _require(
+            bool((part[~inside] == 0).all()),
+            f"part {location.index} should be 0 outside its mask and where it is padded",
+        )
     shapes = sorted({part.shape for part in parts})
     _require(len(shapes) == 1, f"parts of one shape were wanted, so that they can share a batch; these have {shapes}")
-    covered = put_back([np.ones_like(part) for part in parts], locations, shape) > 0
+    covered = put_back([np.ones_like(part) for part in parts], locations, image.shape) > 0
     expected = np.where(covered, image, 0)
     _require(
-        np.array_equal(put_back(parts, locations, shape), expected),
+        np.array_equal(put_back(parts, locations, image.shape), expected),
         "parts that are put back should be the image where they cover it, and they are not",
     )
+
+
+def _check_chosen(extraction: Choosy, locations: Sequence[Location], image: NDArray[np.float32]) -> None:
+    for filled in (image, np.zeros_like(image)):
+        chosen = list(extraction.chosen(filled, float(filled.mean()), locations))
+        known = chosen == sorted(set(chosen)) and set(chosen) <= set(range(len(locations)))
+        _require(known, f"places of {len(locations)} parts, in order and each once, were to be chosen, not {chosen}")
+        _require(bool(chosen), "at least one part was to be chosen of every image, also of an empty one; none was")
+        everything = extraction.choosy or len(chosen) == len(locations)
+        _require(everything, "an extraction that is not choosy should choose every part, and leaves some out")
 
 
 def _built(factory: Callable[..., nn.Module], input_size: Shape, output_size: int, seed: int = 0) -> nn.Module:
@@ -169,13 +192,20 @@ def _check_inside(location: Location, shape: Shape) -> None:
     name = f"part {location.index}"
     _require(len(location.box) == len(shape), f"{name} needs a slice for each of {len(shape)} axes, not {location.box}")
     for axis, (side, length) in enumerate(zip(location.box, shape, strict=True)):
-        inside = side.step in (None, 1) and 0 <= side.start < side.stop <= length
+        inside = side.step in {None, *range(1, length + 1)} and 0 <= side.start < side.stop <= length
         _require(inside, f"{name} should lie inside the image: axis {axis} has {length} voxels, its box is {side}")
-    box = tuple(side.stop - side.start for side in location.box)
+    box = location.sides
     mask = box if location.mask is None else location.mask.shape
     _require(mask == box, f"the mask of {name} should have the shape of its box {box}, not {mask}")
-    flat = location.flat is None or box[location.flat] == 1
+    padding = [(0, 0)] * len(shape) if location.padding is None else list(location.padding)
+    padded = len(padding) == len(shape) and all(len(ends) == 2 and min(ends) >= 0 for ends in padding)  # noqa: PLR2004  (both ends)
+    _require(
+        padded, f"{name} should say how many voxels, 0 or more, are added before and after each axis, not {padding}"
+    )
+    flat = location.flat is None or (box[location.flat] == 1 and not any(padding[location.flat]))
     _require(flat, f"{name} drops axis {location.flat}, so its box should have one voxel there, not {box}")
+    finite = bool(np.isfinite(location.background))
+    _require(finite, f"the background of {name} should be a number, not {location.background}")
 
 
 def _said(network: nn.Module, images: Tensor) -> Tensor:

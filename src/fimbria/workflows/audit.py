@@ -21,6 +21,7 @@ from fimbria.data.audit.readers.fitted import FITTED, TEMPLATES, fitted_in
 from fimbria.data.audit.readers.sides import everywhere
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import IDS, Cohort
+from fimbria.data.images.datasets import DataSets
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import InputError, Problem, did_you_mean, listing, refuse
 from fimbria.provenance import now
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 
 TEMPLATED = "t1-volume"  # whose images are made with a template of a group of people
+UNTOLD = "no images of t1-volume where its options' defaults have them: --option space=group --option group=NAME"
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class Around:
     ----------
     images
         Folders of images: by name of the data set, or under ``""`` for all.
-    pipeline
+    store
+        Where decoded images and their fingerprints are kept; by default in each data set.
+    pipeline, pipeline_options
         What preprocessed them.
     table
         The cohort that the splits were made of.
@@ -82,7 +86,9 @@ class Around:
     """
 
     images: Mapping[str, Path] = field(default_factory=dict)
+    store: Path | None = None
     pipeline: str | None = None
+    pipeline_options: Mapping[str, Any] = field(default_factory=dict)
     table: Path | None = None
     test: tuple[Path, ...] = ()
     pretrained: Path | None = None
@@ -210,8 +216,16 @@ def _kept_flow(maps: Maps) -> tuple[Step, ...]:
 def _from(maps: Maps, around: Around) -> Around:
     """Complete what is known with what a MAPS keeps: where its images are."""
     data = maps.experiment.data
-    images = around.images or ({"": data.caps} if data.caps.is_dir() else {})
-    return Around(**{**vars(around), "images": images, "pipeline": around.pipeline or data.pipeline.name})
+    images = around.images or {name: path for name, path in DataSets.of(data.caps).items() if path.is_dir()}
+    return Around(
+        **{
+            **vars(around),
+            "images": images,
+            "store": around.store or data.store,
+            "pipeline": around.pipeline or data.pipeline.name,
+            "pipeline_options": around.pipeline_options if around.pipeline else data.pipeline.options,
+        }
+    )
 
 
 def _surrounded(material: Material, around: Around, what: Path, pipelines: Mapping[str, str]) -> Material:
@@ -254,14 +268,14 @@ def _evidence(
         if not len(items):
             msg = f"--images {name}={folder}: no item is of a data set {name!r}."
             raise InputError(msg)
-        if pipelines[name] == TEMPLATED:
-            gathered.append(Evidence(folder.name, {}, {}, "images of t1-volume are not read by this version"))
-            continue
-        chosen = _pipeline(pipelines[name], items)
-        gathered.append(
-            evidence_of(material.with_facts(items=items.drop(columns="person")), folder, chosen, jobs=jobs, show=show)
-        )
-        refuse_empty(gathered[-1])
+        chosen = _pipeline(pipelines[name], around.pipeline_options, items)
+        asked = material.with_facts(items=items.drop(columns="person"))
+        found = evidence_of(asked, folder, chosen, store=around.store, jobs=jobs, show=show)
+        if pipelines[name] == TEMPLATED and not (found.images or around.pipeline_options):
+            found = Evidence(folder.name, {}, {}, UNTOLD)  # its lists are worth reading all the same
+        else:
+            refuse_empty(found)
+        gathered.append(found)
     images = {key: facts for one in gathered for key, facts in one.images.items()}
     missing = {key: why for one in gathered for key, why in one.missing.items() if key not in images}
     others = material.items.loc[material.items["image"] != "", ["image", "dataset"]].drop_duplicates("image")
@@ -280,8 +294,7 @@ def _pipeline_name(folder: Path, given: str | None) -> str:
         msg = f"--images {folder}: there is no such folder."
         raise InputError(msg)
     if given:
-        if given != TEMPLATED:
-            pipeline.find(given, trusted=())
+        pipeline.find(given, trusted=())
         return given
     if (folder / "subjects").is_dir():
         volumes = next(folder.glob("subjects/*/*/t1/spm"), None)
@@ -289,11 +302,11 @@ def _pipeline_name(folder: Path, given: str | None) -> str:
     return "raw" if next(folder.glob("sub-*"), None) else ""
 
 
-def _pipeline(name: str, items: pd.DataFrame) -> Pipeline | None:
+def _pipeline(name: str, options: Mapping[str, Any], items: pd.DataFrame) -> Pipeline | None:
     """Give the pipeline whose images are looked up by session; None for files that are looked up by their name."""
     if not name or not (items["session_id"] != "").any():
         return None
-    made: Pipeline = pipeline.find(name, trusted=()).build({}, {})  # an audit runs nobody's code
+    made: Pipeline = pipeline.find(name, trusted=()).build({}, options)  # an audit runs nobody's code
     return made
 
 

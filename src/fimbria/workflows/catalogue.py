@@ -11,11 +11,12 @@ from fimbria.data.extraction import extraction
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import ComponentError, InputError, did_you_mean
 from fimbria.learning.networks import network, parameter_count
+from fimbria.learning.samples.augmentation import augmentation
 from fimbria.learning.samples.normalization import normalization
 from fimbria.learning.tasks import task
 from fimbria.learning.training.optimizers import optimizer
 from fimbria.results.evaluation.metric import metric
-from fimbria.workflows.parts import GIVEN
+from fimbria.workflows.choices import GIVEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +29,7 @@ KINDS: dict[str, Registry[Any]] = {
     "metrics": metric,
     "extractions": extraction,
     "normalizations": normalization,
+    "augmentations": augmentation,
     "optimizers": optimizer,
     "pipelines": pipeline,
 }

@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 from fimbria.data.audit.audit import audit
 from fimbria.data.audit.certificate import Acceptance
 from fimbria.data.audit.evidence import Evidence
-from fimbria.data.audit.material import Look, Material, of_sides
+from fimbria.data.audit.material import Fitted, Look, Material, of_sides
 from fimbria.errors import LeakError
 from fimbria.provenance import sha256
 from fimbria.workflows.evidence import evidence_in, seen_images
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from fimbria.data.audit.certificate import Certificate
     from fimbria.data.cohort.cohort import Cohort, Session, Step
     from fimbria.data.cohort.splits import Split, Splits
+    from fimbria.data.extraction.origin import Origin
     from fimbria.data.extraction.store import Entry
-    from fimbria.data.images.pipelines import Pipeline
     from fimbria.experiment.experiment import Experiment
     from fimbria.results.maps.maps import Maps
     from fimbria.workflows.show import Show
@@ -54,8 +53,9 @@ def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and 
     experiment: Experiment,
     splits: Sequence[Split],
     entries: Mapping[Session, Entry],
-    pipeline: Pipeline,
+    origin: Origin,
     steps: Sequence[Step],
+    fitted: Sequence[Fitted] = (),
     accept: Accept = (),
 ) -> Certificate:
     """Audit what is about to be trained, from its tables and its decoded images.
@@ -75,10 +75,10 @@ def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and 
         of_sides(sides),
         label=experiment.task.label,
         flow=tuple(steps),
-        fitted=(),  # intensities are scaled image by image
+        fitted=tuple(fitted),
         pretrained=frozenset(),  # no training of this version starts from other weights
-        evidence=evidence_in(entries, experiment.data.caps, pipeline) if entries else None,
-        pipeline=pipeline.name,
+        evidence=evidence_in(entries, origin) if entries else None,
+        pipeline=origin.pipeline.name,
     )
     found = audit(material)
     known = {finding.id for finding in found.findings}
@@ -90,8 +90,8 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
     group: str,
     people: Cohort,
     entries: Mapping[Session, Entry],
-    data_set: Path,
-    pipeline: Pipeline,
+    origin: Origin,
+    trained: Origin | None,
     looks: Sequence[Look],
     accept: Accept = (),
 ) -> Certificate:
@@ -104,7 +104,7 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
     """
     sides = [(split, side, maps.group(side, split)) for split in maps.splits for side in ("train", "validation")]
     sides += [(split, group, people) for split in maps.splits]
-    now = evidence_in(entries, data_set, pipeline)
+    now = evidence_in(entries, origin)
     material = Material(
         f"{group} of {maps.root.name}",
         "group of a MAPS",
@@ -114,9 +114,9 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
         pretrained=frozenset(),
         looks=tuple(looks),
         evidence=Evidence(
-            now.source, {**seen_images(maps, pipeline, data_set), **now.images}, {}, now.without_fingerprint
+            now.source, {**seen_images(maps, origin, trained), **now.images}, {}, now.without_fingerprint
         ),
-        pipeline=pipeline.name,
+        pipeline=origin.pipeline.name,
     )
     return _answered(audit(material).still_accepting(accepted_in(maps)), accept)
 

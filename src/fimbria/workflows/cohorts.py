@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fimbria import tables
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import Cohort
 from fimbria.data.images import bids, caps
-from fimbria.data.images.pipelines import pipeline
+from fimbria.data.images.pipelines import Pipeline, pipeline
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 def cohort_from_bids(data_set: str | Path, table: str | Path, *, suffix: str = "T1w", dataset: str = "") -> Cohort:
@@ -40,16 +40,39 @@ def cohort_from_bids(data_set: str | Path, table: str | Path, *, suffix: str = "
 
 
 def cohort_from_caps(
-    data_set: str | Path, table: str | Path, *, pipeline_name: str = "t1-linear", dataset: str = ""
+    data_set: str | Path,
+    table: str | Path,
+    *,
+    pipeline_name: str = "t1-linear",
+    pipeline_options: Mapping[str, Any] | None = None,
+    dataset: str = "",
 ) -> Cohort:
-    """List the sessions of a CAPS that have an image of a pipeline.
+    """List the sessions of a data set that have an image of a pipeline.
+
+    Parameters
+    ----------
+    data_set
+        CAPS folder; the folder of BIDS derivatives for a pipeline that leaves its images there (fmriprep, cat12, ...).
+    table
+        Where to write the cohort (TSV); its flow goes beside it.
+    pipeline_name, pipeline_options
+        What preprocessed the images, and its options.
+    dataset
+        Name of the data set, where several will be put together: identity is data set and participant.
 
     Raises
     ------
     InputError
-        When the folder is no CAPS.
+        When the folder is no data set of the pipeline's kind, or an option does not fit.
     """
-    return kept(caps.cohort(Path(data_set), pipeline.build(pipeline_name), dataset), Path(table))
+    made = pipeline.build(pipeline_name, pipeline_options)
+    return kept(listed_cohort(Path(data_set), made, dataset), Path(table))
+
+
+def listed_cohort(data_set: Path, made: Pipeline, dataset: str = "") -> Cohort:
+    """List the sessions of a data set of whatever kind that have an image of a pipeline."""
+    lister = caps.cohort if made.layout == "caps" else bids.cohort
+    return lister(data_set, made, dataset)
 
 
 def several(names: str | Path | Sequence[str | Path]) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from fimbria.data.audit.evidence import Evidence, ImageFacts, acquisition, keep,
 from fimbria.data.audit.fingerprint import fingerprint
 from fimbria.data.cohort.cohort import IDS, Session
 from fimbria.data.extraction.store import Store, default_root
+from fimbria.data.extraction.store.store import stem
 from fimbria.data.images import nifti
 from fimbria.data.images.layout import source_of
 from fimbria.data.images.template import SPACE
@@ -24,13 +25,14 @@ from fimbria.execution import executor, run
 from fimbria.provenance import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
     from fimbria.data.audit.material import Material
+    from fimbria.data.extraction.origin import Origin
     from fimbria.data.extraction.store import Entry
     from fimbria.data.images.pipelines import Pipeline
     from fimbria.geometry import Grid
@@ -54,17 +56,17 @@ class _Image:
 class _Looking:
     """Looks at one image; a class so that it travels to other processes."""
 
-    def __init__(self, store: Store, *, aligned: bool) -> None:
-        self.store, self.aligned = store, aligned
+    def __init__(self, root: Path, pipeline: str, *, aligned: bool) -> None:
+        self.root, self.pipeline, self.aligned = root, pipeline, aligned
 
     def __call__(self, image: _Image) -> tuple[ImageFacts, str]:
         """Give the facts of an image, and why it has no fingerprint."""
-        place = _place(self.store, image.session, image.path.name) if image.session else None
+        place = _place(self.root, self.pipeline, image.session, stem(image.path)) if image.session else None
         if place and (known := kept(place, image.path)) and (known.fingerprint is not None or not self.aligned):
             return known, ""
-        entry = self.store.find(image.session, image.path) if image.session and not self.store.spacing_mm else None
+        entry = Store(self.root).find(image.path)
         if entry is None:
-            read = nifti.read(image.path)
+            read = nifti.read(image.path).upright()
             array, grid, voxels, source = read.array, read.grid, read.digest(), Fingerprint.of(image.path)
         else:
             whole = tuple(slice(0, side) for side in entry.shape)
@@ -78,7 +80,15 @@ class _Looking:
         return facts, why
 
 
-def evidence_of(material: Material, images: Path, chosen: Pipeline | None, *, jobs: int, show: Show) -> Evidence:
+def evidence_of(  # noqa: PLR0913  (of what, where, and how)
+    material: Material,
+    images: Path,
+    chosen: Pipeline | None,
+    *,
+    store: Path | None = None,
+    jobs: int = 1,
+    show: Show,
+) -> Evidence:
     """Look at the images of everything that is audited.
 
     Parameters
@@ -89,6 +99,8 @@ def evidence_of(material: Material, images: Path, chosen: Pipeline | None, *, jo
         A CAPS or BIDS data set, or the folder that the names in a list start from.
     chosen
         What preprocessed them; None for a folder that is no data set.
+    store
+        Where decoded images and what is known of them are kept; by default in the data set.
     jobs
         Processes.
     show
@@ -99,11 +111,11 @@ def evidence_of(material: Material, images: Path, chosen: Pipeline | None, *, jo
     Evidence
         Facts are kept beside the images, so that the next audit of the same images reads kilobytes.
     """
-    store = Store(default_root(images, chosen.layout if chosen else "caps"), chosen.name if chosen else "")
+    root = store or default_root(images, chosen.layout if chosen else "caps")
     found, missing = _found(material, images, chosen)
     facts: dict[str, ImageFacts] = {}
     reasons: list[str] = []
-    looking = _Looking(store, aligned=bool(chosen and chosen.space == SPACE))
+    looking = _Looking(root, chosen.name if chosen else "", aligned=bool(chosen and chosen.space == SPACE))
     with executor(jobs if len(found) > _FEW else 1) as pool:
         for outcome in show.track(run(looking, found, pool), "looking at images", len(found)):
             if outcome.result is None:
@@ -117,54 +129,63 @@ def evidence_of(material: Material, images: Path, chosen: Pipeline | None, *, jo
     return Evidence(name, order, missing, reasons[0] if reasons else "")
 
 
-def evidence_in(entries: Mapping[Session, Entry], source: Path, chosen: Pipeline) -> Evidence:
+def evidence_in(entries: Mapping[Session, Entry], origin: Origin) -> Evidence:
     """Give what is known of decoded images without looking at any of them again.
 
     Fingerprints are there if an audit has taken them before.
     """
-    store = Store(default_root(source, chosen.layout), chosen.name)
-    aligned = chosen.space == SPACE
+    aligned = origin.pipeline.space == SPACE
     facts = {}
     for session, entry in entries.items():
-        known = _known(_place(store, session, entry.path.name), entry) if aligned else None
+        place = _place(origin.root(session), origin.pipeline.name, session, entry.name)
+        known = _known(place, entry) if aligned else None
         facts[str(session)] = ImageFacts(entry.source.size, entry.voxels, entry.grid, known)
-    return Evidence(f"{source.name} ({chosen.name})", facts, {}, UNPRINTED if aligned else UNALIGNED)
+    return Evidence(origin.called, facts, {}, UNPRINTED if aligned else UNALIGNED)
 
 
-def fingerprints(entries: Mapping[Session, Entry]) -> pd.DataFrame:
-    """List the images that were read: whose, the file's name, its size in bytes, its SHA-256 and that of its voxels."""
+def fingerprints(channels: Sequence[Mapping[Session, Entry]]) -> pd.DataFrame:
+    """List the images that were read: whose, which channel, the file's name, its size in bytes, its SHA-256 and that of its voxels."""
     rows = [
         {
             **session._asdict(),
-            "file": entry.path.stem,
+            "channel": channel,
+            "file": entry.name,
             "size": entry.source.size,
             "sha256": entry.source.sha256,
             "voxels": entry.voxels,
         }
+        for channel, entries in enumerate(channels)
         for session, entry in entries.items()
     ]
     return pd.DataFrame(rows)
 
 
-def seen_images(maps: Maps, chosen: Pipeline, data_set: Path) -> dict[str, ImageFacts]:
+def seen_images(maps: Maps, now: Origin, then: Origin | None = None) -> dict[str, ImageFacts]:
     """Give what a MAPS keeps of the images that its weights have seen, by session.
 
-    Their fingerprints are those that lie beside the images, where the training found them or in `data_set`.
+    Their fingerprints are those that lie where images are decoded to `now`, or where the training found them `then`.
     """
     frame = _kept(maps)
-    places = dict.fromkeys((maps.experiment.data.caps, data_set))
-    stores = [Store(default_root(place, chosen.layout), chosen.name) for place in places]
+    frame = frame[frame["channel"] == 0]  # one image tells whose brain it is
     seen = {}
     columns = [*IDS, "file", "size", "voxels"]
     for *ids, file, size, voxels in frame[columns].itertuples(index=False, name=None):
         session = Session(*ids)
-        known = (kept(_place(store, session, file)) for store in stores if chosen.space == SPACE)
+        known = (kept(place) for place in _places(session, file, [now, *([then] if then else [])]))
         printed = next((facts.fingerprint for facts in known if facts and facts.voxels == voxels), None)
         seen[str(session)] = ImageFacts(size, voxels, fingerprint=printed)
     return seen
 
 
-def refuse_changed_images(maps: Maps, entries: Mapping[Session, Entry]) -> None:
+def _places(session: Session, file: str, origins: Sequence[Origin]) -> Iterator[Path]:
+    """Give where the facts of an image may lie; a data set that is not at hand has none."""
+    for origin in origins:
+        if origin.pipeline.space == SPACE:
+            with suppress(InputError):
+                yield _place(origin.root(session), origin.pipeline.name, session, file)
+
+
+def refuse_changed_images(maps: Maps, channels: Sequence[Mapping[Session, Entry]]) -> None:
     """Refuse to go on with images that are no longer what they were when the training began.
 
     Raises
@@ -172,8 +193,8 @@ def refuse_changed_images(maps: Maps, entries: Mapping[Session, Entry]) -> None:
     MapsError
         With how many, and one of them.
     """
-    now = fingerprints(entries)
-    both = _kept(maps).merge(now, how="left", on=list(IDS), suffixes=("", "_now"))
+    now = fingerprints(channels)
+    both = _kept(maps).merge(now, how="left", on=[*IDS, "channel"], suffixes=("", "_now"))
     changed = both.loc[both["sha256"] != both["sha256_now"], "file"]
     if len(changed):
         msg = f"{len(changed)} images have changed since this training began ({changed.iloc[0]}, ...). Bring them back, or train anew."
@@ -206,11 +227,10 @@ def _found(material: Material, images: Path, chosen: Pipeline | None) -> tuple[l
     return found, missing
 
 
-def _place(store: Store, session: Session, image: str) -> Path:
-    """Give where the facts of an image are kept: beside the images, which is where its person's data are."""
-    stem = image.removesuffix(".safetensors").removesuffix(".gz").removesuffix(".nii")
-    folder = store.root / "fingerprints" / store.pipeline / session.participant_id / session.session_id
-    return folder / f"{stem}.safetensors"
+def _place(root: Path, pipeline: str, session: Session, image: str) -> Path:
+    """Give where the facts of an image are kept: in the store, which is where its person's decoded images are."""
+    folder = root / "fingerprints" / pipeline / session.dataset / session.participant_id / session.session_id
+    return folder / f"{image}.safetensors"
 
 
 def _known(place: Path, entry: Entry) -> NDArray[np.float32] | None:
@@ -228,4 +248,5 @@ def _printed(array: NDArray[np.float32], grid: Grid) -> tuple[NDArray[np.float32
 
 def _kept(maps: Maps) -> pd.DataFrame:
     frame = tables.read(maps.paths.images, [*IDS, "file", "sha256"], text=IDS)
-    return frame.assign(dataset=frame["dataset"].astype("object").fillna(""))
+    channel = frame["channel"] if "channel" in frame.columns else 0  # the first versions knew one
+    return frame.assign(dataset=frame["dataset"].astype("object").fillna(""), channel=channel)

@@ -3,27 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fimbria.atomic import write_json
 from fimbria.data.cohort.cohort import Cohort
-from fimbria.data.extraction import extraction
-from fimbria.data.extraction.store import Store, default_root
-from fimbria.data.images import bids, caps
-from fimbria.data.images.layout import source_of
+from fimbria.data.extraction import Extraction, Location, extraction, take
+from fimbria.data.extraction.clinicadl import description, read_description
+from fimbria.data.extraction.origin import READ_NIFTI, Origin, Reading, tensors_of
+from fimbria.data.extraction.regions import Regions
+from fimbria.data.extraction.store import Transform, default_root
+from fimbria.data.extraction.tensor_names import tensor_folder, tensor_name
+from fimbria.data.images import caps
+from fimbria.data.images.datasets import DataSets
 from fimbria.data.images.pipelines import Pipeline, pipeline
-from fimbria.errors import InputError
-from fimbria.workflows.parts import GIVEN
-from fimbria.workflows.preflight import prepared
+from fimbria.errors import InputError, Problem, counted, listing, refuse
+from fimbria.execution import executor, run
+from fimbria.experiment.experiment import merged
+from fimbria.provenance import free_bytes
+from fimbria.workflows.cohorts import listed_cohort
+from fimbria.workflows.images import cut, gathered
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
 
     from fimbria.data.cohort.cohort import Session
+    from fimbria.data.extraction.store import Entry
+    from fimbria.experiment.experiment import Experiment
     from fimbria.geometry import Grid, Shape
+
+GIVEN = ("caps", "space", "grid")  # what an extraction is given by itself
+_UNSAID = {"foreground": 0.0, "reduce": 1, "every": 1, "background": 0.0}  # what goes without saying
+Write = Callable[[Path, "np.ndarray[Any, Any]"], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +53,17 @@ class Extracted:
     grid
         Theirs.
     parts
-        How many each is cut into.
+        How many there are, of all images together.
     sample_shape
         Of one part, ``(channel, ...)``.
     description
         The file in ``tensor_extraction`` that says how.
     left
         Sessions without a usable image, with the reason.
+    room
+        Bytes of the decoded images, and the largest error of those kept as 16-bit numbers, in the images' units.
+    exported
+        How many parts were written as tensors.
     """
 
     images: int
@@ -52,46 +72,63 @@ class Extracted:
     sample_shape: Shape
     description: Path
     left: tuple[tuple[Session, str], ...]
+    room: tuple[int, float]
+    exported: int = 0
 
 
 def extract(  # noqa: PLR0913  (what, of what, how)
     mode: str,
-    data_set: str | Path,
+    data_set: str | Path | Mapping[str, Path],
     pipeline_name: str = "t1-linear",
     *,
     options: Mapping[str, Any] | None = None,
-    uncropped: bool = False,
+    pipeline_options: Mapping[str, Any] | None = None,
     spacing: float | None = None,
+    nonfinite: float | None = None,
+    compact: bool = False,
+    store: str | Path | None = None,
     table: str | Path | None = None,
     allow_missing: bool = False,
     name: str | None = None,
+    reading: Reading = READ_NIFTI,
+    export: Write | None = None,
     jobs: int = 1,
     show: Show = quiet,
 ) -> Extracted:
-    """Decode the images of a data set into its store and check that they can be cut as asked.
+    """Decode the images of data sets into a store and check that they can be cut as asked.
 
-    Images are decoded whole and parts are read from them as they are needed, so one decoding serves every mode.
+    Images are decoded whole and parts are read from them as they are needed, so one decoding serves every mode. A run that
+    was broken off goes on where it was.
 
     Parameters
     ----------
     mode
         ``image``, ``patch``, ``slice``, ``roi``, or a plug-in's.
     data_set
-        CAPS folder; BIDS for the pipeline ``raw``.
-    pipeline_name
-        What preprocessed the images.
+        CAPS folder (BIDS for the pipeline ``raw`` and for derivatives); a TSV (``cohort``, ``path``) or a mapping of names
+        to folders for several.
+    pipeline_name, pipeline_options
+        What preprocessed the images: a name, or a TOML file of one's own; and its options.
     options
         Of the mode: ``size``, ``stride``, ``direction``, ...
-    uncropped
-        Use the whole template's grid (t1-linear).
     spacing
         Voxel side in mm to resample to.
+    nonfinite
+        What stands for NaN and infinities; by default images that hold any are refused.
+    compact
+        Keep 16-bit numbers with a scale.
+    store
+        Where decoded images are kept; by default in the data set.
     table
         Only these sessions; by default all.
     allow_missing
         Go on without the sessions that have no usable image.
     name
         Of the description, without ``.json``.
+    reading
+        How files are opened: NIfTI, or ``fimbria.learning.samples.tensors.READ_TENSORS`` for tensors of ClinicaDL 1.x.
+    export
+        Writes a part as a file for other tools, as ``fimbria.learning.samples.tensors.write_tensor`` does; None for none.
     jobs
         Processes.
     show
@@ -102,29 +139,172 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     ProblemsError, InputError
         For unfit options first, then for every image that cannot be used.
     """
-    data_set = Path(data_set)
+    sets = DataSets.of(Path(data_set) if isinstance(data_set, str) else data_set)
     chosen = extraction.find(mode)
-    complete = chosen.options(dict.fromkeys(GIVEN["extraction"]), dict(options or {}))
-    made: Pipeline = pipeline.build(pipeline_name, {"cropped": False} if uncropped else {})
-    source = source_of(data_set, made)
-    place = data_set if made.layout == "caps" else default_root(data_set, made.layout)
-    description = place / "tensor_extraction" / f"{name or _default_name(mode, complete, spacing)}.json"
-    content = _description(mode, made, complete, spacing, description.name, uncropped=uncropped)
-    _refuse_other(description, content)
-    lister = bids if made.layout == "bids" else caps
-    cohort = Cohort.read(Path(table)) if table else lister.cohort(data_set, made)
-    store = Store(default_root(data_set, made.layout), made.name, spacing)
-    entries, left = prepared(source, store, cohort.sessions, jobs=jobs, allow_missing=allow_missing, show=show)
-    grid = next(iter(entries.values())).grid
-    cut = chosen.build({"caps": data_set, "space": made.space, "grid": grid}, complete)
-    locations = cut.locations(grid.shape)
-    write_json(description, content)
-    return Extracted(len(entries), grid, len(locations), locations[0].shape, description, left)
+    complete = chosen.options(dict.fromkeys(GIVEN), dict(options or {}))
+    made, wanted = _pipeline(pipeline_name, pipeline_options or {})
+    if export and made.layout != "caps":
+        msg = f"tensors are written into a CAPS, where other tools look for them; images of {made.name} lie in a BIDS data set."
+        raise InputError(msg)
+    transform = Transform(spacing, nonfinite, compact)
+    where = tensors_of(made) if reading is not READ_NIFTI else made
+    origin = Origin(sets, where, transform, Path(store) if store else None, reading)
+    file = _description_file(sets, made, store, name or _default_name(mode, complete, spacing))
+    tensors = export is not None or _is_exported(file)
+    content = description(
+        mode, complete, made.name, wanted, file.name, glob=made.glob, tensors=tensors, spacing=spacing
+    )
+    _refuse_other(file, content)
+    people = Cohort.read(Path(table)).sessions if table else _everybody(sets, where)
+    done = gathered([origin], people, jobs=jobs, allow_missing=allow_missing, show=show)
+    entries = done.channels[0]
+    parts = cut(chosen, complete, origin, entries, jobs, show)
+    _tell_gaps(parts.extraction, show)
+    job = _Exporting(export, mode, made.name, complete, parts.locations, sets) if export else None
+    if job and not _is_exported(file):
+        job.refuse_taken(entries)
+    write_json(file, content)
+    exported = job.all(entries, parts.places, jobs, show) if job else 0
+    return Extracted(
+        len(entries),
+        next(iter(entries.values())).grid,
+        sum(map(len, parts.places.values())) if parts.places else len(entries) * len(parts.locations),
+        parts.locations[0].shape,
+        file,
+        done.left,
+        _room(entries.values()),
+        exported,
+    )
+
+
+def _tell_gaps(cut_by: Extraction, show: Show) -> None:
+    """Say which masks are in several pieces, where ClinicaDL would have pushed the pieces together."""
+    for region, axis, planes in cut_by.gaps() if isinstance(cut_by, Regions) else ():
+        between = counted(planes, "plane")
+        show.say(f"The mask of {region} is in pieces: {between} between them along {'xyz'[axis]} stay in its box.")
+
+
+def described(experiment: Experiment) -> Experiment:
+    """Lay what a description in ``tensor_extraction`` says over an experiment that names one.
+
+    Raises
+    ------
+    InputError
+        When there is none of that name, or it cannot be used.
+    """
+    named = experiment.data.described
+    if named is None:
+        return experiment
+    folders = [*DataSets.of(experiment.data.caps).folders.values(), *filter(None, [experiment.data.store])]
+    file_name = named if named.endswith(".json") else f"{named}.json"
+    places = [folder / "tensor_extraction" / file_name for folder in folders]
+    file = next((path for path in places if path.is_file()), None)
+    if file is None or Path(file_name).name != file_name:
+        known = sorted({path.name for place in places for path in place.parent.glob("*.json")})
+        msg = f"no description {named!r} in {places[0].parent}. There is: {listing(known, 20) or 'none'}."
+        raise InputError(msg)
+    told = read_description(file)
+    plain = experiment.plain()
+    said = {"extraction": told.extraction, "pipeline": told.pipeline}
+    kept = {key: value for key, value in plain["data"].items() if key not in ("described", *said)}
+    spacing = {} if told.spacing is None else {"spacing": told.spacing}
+    return experiment.of(merged({**plain, "data": kept}, {"data": {**said, **spacing}}), str(file))
+
+
+class _Exporting:
+    """Writes the parts of one image as files for other tools; a class so that it travels to other processes."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  (what is written, and how it is called)
+        self,
+        write: Write,
+        mode: str,
+        pipeline_name: str,
+        options: Mapping[str, Any],
+        locations: Sequence[Location],
+        sets: DataSets,
+    ) -> None:
+        self.write, self.mode, self.options, self.locations, self.sets = write, mode, options, locations, sets
+        self.folder = tensor_folder(pipeline_name, mode)
+
+    def refuse_taken(self, entries: Mapping[Session, Entry]) -> None:
+        """Refuse to write over tensors of another extraction: ClinicaDL's names do not tell all of them apart."""
+        taken = [path for session, entry in entries.items() for path in self._there(session, entry)]
+        if taken:
+            msg = f"{taken[0]} and {len(taken) - 1} more are there already, of another extraction; nothing is ever written over. Move them away first."
+            raise InputError(msg)
+
+    def _there(self, session: Session, entry: Entry) -> list[Path]:
+        folder = self.place(session)
+        standing = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        return [folder / name for place in range(len(self.locations)) if (name := self.name(entry, place)) in standing]
+
+    def place(self, session: Session) -> Path:
+        """Give the folder of a session's tensors."""
+        return caps.session_folder(self.sets.folder(session), session) / self.folder
+
+    def all(
+        self, entries: Mapping[Session, Entry], places: Mapping[Session, tuple[int, ...]] | None, jobs: int, show: Show
+    ) -> int:
+        """Write the parts of all images, after checking their names and the room."""
+        every = tuple(range(len(self.locations)))
+        todo = [(session, entry, places[session] if places else every) for session, entry in entries.items()]
+        names = [self.name(todo[0][1], place) for place in every]
+        size = sum(4 * int(np.prod(self.locations[place].shape)) for _, _, chosen in todo for place in chosen)
+        root = next(iter(self.sets.folders.values()))
+        problems = []
+        if twins := len(names) - len(set(names)):
+            problems.append(
+                Problem(f"{counted(twins, 'part')} would have the name of another", "give each a name of its own")
+            )
+        if size > (free := free_bytes(root)):
+            problems.append(Problem(f"they need {size / 1e9:.1f} GB and {root} has {free / 1e9:.1f}", "free some room"))
+        refuse("the tensors", problems)
+        with executor(min(jobs, len(todo))) as pool:
+            for outcome in show.track(run(self, todo, pool), "writing tensors", len(todo)):
+                if outcome.error:
+                    raise outcome.error
+        return sum(len(chosen) for _, _, chosen in todo)
+
+    def __call__(self, job: tuple[Session, Entry, tuple[int, ...]]) -> None:
+        """Write the parts of one image; it is read once."""
+        session, entry, places = job
+        folder = self.place(session)
+        whole = entry[tuple(slice(0, side) for side in entry.shape)]
+        for place in places:
+            self.write(folder / self.name(entry, place), np.ascontiguousarray(take(whole, self.locations[place])))
+
+    def name(self, entry: Entry, place: int) -> str:
+        """Give ClinicaDL's name of a part."""
+        return tensor_name(f"{entry.name}.nii.gz", self.mode, self.locations[place], self.options)
+
+
+def _pipeline(name: str, options: Mapping[str, Any]) -> tuple[Pipeline, dict[str, Any]]:
+    """Find a pipeline, and complete its options."""
+    found = pipeline.find(name)
+    wanted = found.options({}, dict(options))
+    return found.build({}, wanted), wanted
+
+
+def _everybody(sets: DataSets, made: Pipeline) -> list[Session]:
+    return [session for name, folder in sets.items() for session in listed_cohort(folder, made, name).sessions]
+
+
+def _room(entries: Iterable[Entry]) -> tuple[int, float]:
+    paths = {entry.path: entry.packing.error if entry.packing else 0.0 for entry in entries}
+    return sum(path.stat().st_size for path in paths), max(paths.values())
+
+
+def _description_file(sets: DataSets, made: Pipeline, store: str | Path | None, name: str) -> Path:
+    """Say where a description is written: in the CAPS, where ClinicaDL looks for it, or in the store where that is elsewhere."""
+    first = next(iter(sets.folders.values()))
+    place = Path(store) if store else first if made.layout == "caps" else default_root(first, made.layout)
+    return place / "tensor_extraction" / (name if name.endswith(".json") else f"{name}.json")
 
 
 def _default_name(mode: str, options: Mapping[str, Any], spacing: float | None) -> str:
     """Name a description after what it says, so that the same extraction has the same name."""
-    said = [f"{key}-{_worded(value)}" for key, value in options.items() if value not in (None, False)]
+    told = {key: value for key, value in options.items() if value is not None and value is not False}
+    said = [f"{key}-{_worded(value)}" for key, value in told.items() if value != _UNSAID.get(key, "")]
     return "_".join([mode.rpartition(":")[2], *said, *([f"spacing-{spacing:g}"] if spacing else [])])
 
 
@@ -132,38 +312,21 @@ def _worded(value: object) -> str:
     return "x".join(map(str, value)) if isinstance(value, (tuple, list)) else str(value)
 
 
-def _refuse_other(description: Path, content: Mapping[str, Any]) -> None:
-    if description.is_file() and json.loads(description.read_text(encoding="utf-8")) != json.loads(json.dumps(content)):
-        msg = f"{description} describes another extraction already. Give this one another --name."
+def _told(file: Path) -> dict[str, Any]:
+    """Read a description that stands there already; empty where there is none, or something else."""
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _is_exported(file: Path) -> bool:
+    return bool(_told(file).get("prepare_dl"))
+
+
+def _refuse_other(file: Path, content: Mapping[str, Any]) -> None:
+    # whether parts lie beside it as tensors may change: they can be written later
+    kept, new = ({**one, "prepare_dl": None} for one in (_told(file), json.loads(json.dumps(content))))
+    if file.is_file() and kept != new:
+        msg = f"{file} describes another extraction already. Give this one another --name."
         raise InputError(msg)
-
-
-def _description(  # noqa: PLR0913  (what ClinicaDL's file holds)
-    mode: str, made: Pipeline, options: Mapping[str, Any], spacing: float | None, file_name: str, *, uncropped: bool
-) -> dict[str, Any]:
-    """Say how images are cut, in ClinicaDL's words and, under ``fimbria``, in ours."""
-    theirs: dict[str, Any] = {}
-    if mode == "patch":
-        theirs = {"patch_size": options["size"], "stride_size": options["stride"] or options["size"]}
-    elif mode == "slice":
-        theirs = {
-            "slice_direction": options["direction"],
-            "slice_mode": "rgb" if options["channels"] == 3 else "single",  # noqa: PLR2004  (colours)
-            "discarded_slices": list(options["discard"]),
-        }
-    elif mode == "roi":
-        theirs = {"roi_list": list(options["roi"]), "uncropped_roi": options["full_frame"], "roi_background_value": 0}
-    return {
-        "preprocessing": made.name,
-        "mode": mode,
-        "use_uncropped_image": uncropped,
-        "prepare_dl": False,
-        "extract_json": file_name,
-        "file_type": {
-            "pattern": made.glob,
-            "description": f"images of {made.name}",
-            "needed_pipeline": made.name,
-        },
-        **theirs,
-        "fimbria": {"extraction": {"name": mode, **options}, "spacing": spacing},
-    }

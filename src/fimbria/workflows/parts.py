@@ -6,128 +6,39 @@ decodes the images. Each says everything that is wrong at once, and nothing is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fimbria.data.cohort.cohort import Cohort, Session, clean_labels
 from fimbria.data.cohort.splits import Split
-from fimbria.data.extraction import Extraction, Location, extraction
-from fimbria.data.extraction.store import Entry, Store, default_root
-from fimbria.data.images.layout import source_of
-from fimbria.data.images.pipelines import Pipeline, pipeline
-from fimbria.errors import ComponentError, InputError, Problem, refuse
-from fimbria.learning.networks import network
-from fimbria.learning.samples.dataset import PartDataset
+from fimbria.data.extraction.origin import READ_NIFTI
+from fimbria.errors import Problem, refuse
+from fimbria.learning.samples.dataset import Augmenting, PartDataset, sample_shape
 from fimbria.learning.samples.loader import Loader
-from fimbria.learning.samples.normalization import Normalization, normalization
-from fimbria.learning.tasks import Task, task
+from fimbria.learning.samples.normalization import Fittable, Fitted, Normalization
+from fimbria.learning.samples.tensors import READ_TENSORS
 from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.learner import Learner
-from fimbria.learning.training.optimizers import optimizer
 from fimbria.results.evaluation.metric import find as find_metric
-from fimbria.results.maps.paths import checked
-from fimbria.workflows.preflight import prepared
+from fimbria.workflows.images import cut, gathered, origins_of
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import torch
     from lightning_fabric import Fabric
     from torch import nn
 
-    from fimbria.experiment.experiment import Component, Experiment
+    from fimbria.data.extraction import Location
+    from fimbria.data.extraction.origin import Origin
+    from fimbria.data.extraction.store import Entry
+    from fimbria.experiment.experiment import Experiment
     from fimbria.geometry import Shape
-    from fimbria.registry import Registered, Registry
-
-# What the house gives a component by itself; everything else in its signature is the user's to choose.
-GIVEN: dict[str, tuple[str, ...]] = {
-    "extraction": ("caps", "space", "grid"),
-    "network": ("input_size", "output_size"),
-    "optimizer": ("parameters",),
-    "task": ("classes", "positive"),
-}
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A component that was found, and its options, checked and complete."""
-
-    component: Registered[Any]
-    options: dict[str, Any]
-
-    def build(self, **given: object) -> Any:  # noqa: ANN401  (whatever the component makes)
-        """Make it."""
-        return self.component.build(given, self.options)
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What a MAPS keeps of it."""
-        return {**self.component.origin, "options": self.options}
-
-
-@dataclass(frozen=True)
-class Choices:
-    """Every component of an experiment."""
-
-    pipeline: Choice
-    extraction: Choice
-    normalization: Choice
-    network: Choice
-    optimizer: Choice
-    task: Registered[Task]
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """What a MAPS keeps of them."""
-        chosen = {name: value.record for name, value in vars(self).items() if isinstance(value, Choice)}
-        return {**chosen, "task": self.task.origin}
-
-
-def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> Choices:
-    """Find every component of an experiment and check its options; no image is read.
-
-    Parameters
-    ----------
-    experiment
-        Names the components.
-    trusted
-        SHA-256 of the study's own files that may be run; None for an experiment of the user's own.
-
-    Raises
-    ------
-    ProblemsError
-        For every unknown name and unfit option, at once.
-    """
-    problems: list[Problem] = []
-    wanted: dict[str, tuple[Registry[Any], Component]] = {
-        "pipeline": (pipeline, experiment.data.pipeline),
-        "extraction": (extraction, experiment.data.extraction),
-        "normalization": (normalization, experiment.data.normalization),
-        "network": (network, experiment.network),
-        "optimizer": (optimizer, experiment.optimization.optimizer),
-    }
-    chosen: dict[str, Choice] = {}
-    for kind, (registry, component) in wanted.items():
-        try:
-            found = registry.find(component.name, trusted)
-            given = dict.fromkeys(GIVEN.get(kind, ()))
-            chosen[kind] = Choice(found, found.options(given, component.options))
-        except ComponentError as error:
-            problems.append(Problem(str(error)))
-    for metric in experiment.task.selection_metrics:
-        try:
-            checked(find_metric(metric).name)
-        except InputError as error:
-            problems.append(Problem(f"task.selection_metrics: {error}"))
-    try:
-        learnt = task.find(experiment.task.name, trusted)
-    except ComponentError as error:
-        problems.append(Problem(str(error)))
-    refuse("the experiment", problems)
-    return Choices(**chosen, task=learnt)
+    from fimbria.learning.tasks import Task
+    from fimbria.workflows.choices import Choice, Choices
 
 
 def chosen_sessions(split: Split, experiment: Experiment) -> Split:
@@ -192,22 +103,51 @@ class Images:
 
     Attributes
     ----------
-    entries
-        One a session.
+    channels
+        The image of each session, one mapping a pipeline; of a further one an image may be missing where the experiment
+        allows it.
     locations
         Of the parts.
     left
         Sessions without a usable image, with the reason; there are some only where the experiment allows it.
+    places
+        Which of `locations` the image of a session gives; None where each gives all.
+    lacking
+        Further channels may be missing, and samples say which are.
     """
 
-    entries: dict[Session, Entry]
+    channels: tuple[dict[Session, Entry], ...]
     locations: tuple[Location, ...]
     left: tuple[tuple[Session, str], ...]
+    places: dict[Session, tuple[int, ...]] | None = None
+    lacking: bool = False
+
+    @property
+    def entries(self) -> dict[Session, Entry]:
+        """The first image of each session."""
+        return self.channels[0]
 
     @property
     def sample_shape(self) -> Shape:
         """Shape of one part, ``(channel, ...)``."""
-        return self.locations[0].shape
+        return sample_shape(self.locations[0], len(self.channels), lacking=self.lacking)
+
+    def of(self, sessions: Iterable[Session]) -> list[list[Entry]]:
+        """Give the images of sessions, one list a channel, without those that are missing."""
+        wanted = list(sessions)
+        return [[entries[session] for session in wanted if session in entries] for entries in self.channels]
+
+
+def origins(experiment: Experiment, choices: Choices, caps: Path | None = None) -> tuple[Origin, ...]:
+    """Say where the images of an experiment come from and are decoded to: one origin a channel.
+
+    Raises
+    ------
+    InputError
+        When a data set is not there, or not of a pipeline's kind.
+    """
+    read = READ_TENSORS if experiment.data.tensors else READ_NIFTI
+    return origins_of(experiment.data, [choice.build() for choice in choices.pipelines], caps, read)
 
 
 def images(
@@ -236,34 +176,31 @@ def images(
     ProblemsError
         For every image that is missing, ambiguous, unreadable, empty or on another grid than most; at once.
     """
-    data_set = caps or experiment.data.caps
-    made: Pipeline = choices.pipeline.build()
-    store = Store(default_root(data_set, made.layout), made.name, experiment.data.spacing)
-    entries, left = prepared(
-        source_of(data_set, made),
-        store,
-        sessions,
-        jobs=max(1, experiment.compute.workers),
-        allow_missing=experiment.data.allow_missing,
-        show=show,
-    )
-    grid = next(iter(entries.values())).grid
-    cut: Extraction = choices.extraction.build(caps=data_set, space=made.space, grid=grid)
-    locations = tuple(cut.locations(grid.shape))
-    if not locations:
-        msg = f"{experiment.data.extraction.name} gives no part of an image of {grid}."
-        raise InputError(msg)
-    return Images(entries, locations, left)
+    data, jobs = experiment.data, max(1, experiment.compute.workers)
+    lacking = data.missing_channel == "zeros" and bool(choices.channels)
+    sources = origins(experiment, choices, caps)
+    found = gathered(sources, sessions, jobs=jobs, allow_missing=data.allow_missing, may_lack=lacking, show=show)
+    parts = cut(choices.extraction.component, choices.extraction.options, sources[0], found.channels[0], jobs, show)
+    return Images(found.channels, parts.locations, found.left, parts.places, lacking)
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Everything a training or a prediction is made of."""
+    """Everything a training or a prediction is made of.
+
+    Attributes
+    ----------
+    experiment, choices, task, images
+        What is wanted, and what it became.
+    scaling
+        How intensities are scaled, one a channel; fitted on the training people of a split where it has to be.
+    """
 
     experiment: Experiment
     choices: Choices
     task: Task
     images: Images
+    scaling: tuple[Normalization, ...] = ()
 
     @property
     def part(self) -> str:
@@ -271,28 +208,56 @@ class Parts:
         name = self.experiment.data.extraction.name
         return name.rpartition(":")[2]
 
-    def dataset(self, cohort: Cohort, *, labelled: bool = True) -> PartDataset:
-        """Give the samples of a cohort."""
-        kept = [(session, place) for place, session in enumerate(cohort.sessions) if session in self.images.entries]
+    def fitted_on(self, training: Cohort) -> Parts:
+        """Give the same parts with everything fitted that has to be, on training people and nobody else."""
         scaling: Normalization = self.choices.normalization.build()
+        if not isinstance(scaling, Fittable):
+            return replace(self, scaling=(scaling,) * len(self.images.channels))
+        seen = self.images.of(training.sessions)
+        return replace(
+            self, scaling=tuple(scaling.fit([(e.statistics, e.nonzero) for e in entries]) for entries in seen)
+        )
+
+    def scaled_as(self, fitted: Sequence[Mapping[str, Any]]) -> Parts:
+        """Give the same parts with the scaling that was fitted when the weights were trained."""
+        scaling: Normalization = self.choices.normalization.build()
+        if not isinstance(scaling, Fittable):
+            return replace(self, scaling=(scaling,) * len(self.images.channels))
+        return replace(self, scaling=tuple(scaling.taken_up(dict(one)) for one in fitted))
+
+    @property
+    def fitted(self) -> list[dict[str, Any]]:
+        """What was fitted, one a channel; empty where nothing had to be."""
+        return [dict(one.fitted) for one in self.scaling if isinstance(one, Fitted)]
+
+    def dataset(self, cohort: Cohort, *, learning: bool = False, labelled: bool = True) -> PartDataset:
+        """Give the samples of a cohort; augmented only where they are learnt from."""
+        kept = [(session, place) for place, session in enumerate(cohort.sessions) if session in self.images.entries]
+        sessions = [session for session, _ in kept]
         targets = None
         if labelled:
             values = cohort.column(self.experiment.task.label).to_numpy()
             targets = self.task.targets([values[place] for _, place in kept])
+        changes = tuple(choice.build() for choice in self.choices.augmentation) if learning else ()
+        compute = self.experiment.compute
         return PartDataset(
-            tuple(session for session, _ in kept),
-            tuple(self.images.entries[session] for session, _ in kept),
+            tuple(sessions),
+            tuple(tuple(entries.get(session) for entries in self.images.channels) for session in sessions),
             self.images.locations,
-            scaling,
+            self.scaling,
             targets,
+            None if self.images.places is None else tuple(self.images.places[session] for session in sessions),
+            Augmenting(changes, compute.seed, here=compute.augment_on == "worker") if changes else None,
+            lacking=self.images.lacking,
         )
 
     def loader(self, cohort: Cohort, *, learning: bool = False, labelled: bool = True) -> Loader:
-        """Give the batches of a cohort; shuffled for learning."""
+        """Give the batches of a cohort; shuffled and augmented for learning."""
         compute = self.experiment.compute
-        seed = compute.seed if learning else None
-        dataset = self.dataset(cohort, labelled=labelled)
-        return Loader(dataset, self.experiment.optimization.batch_size, seed, compute.workers)
+        dataset = self.dataset(cohort, learning=learning, labelled=labelled)
+        return Loader(
+            dataset, self.experiment.optimization.batch_size, compute.seed if learning else None, compute.workers
+        )
 
     def new_network(self) -> nn.Module:
         """Give the network, untrained."""

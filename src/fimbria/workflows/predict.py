@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from fimbria.data.audit.material import Look, named
 from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
-from fimbria.errors import InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
+from fimbria.data.images.datasets import DataSets
+from fimbria.errors import FimbriaError, InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
 from fimbria.learning.inference import predict as predict_samples
 from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.devices import arithmetic, fabric_for
@@ -19,18 +20,21 @@ from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
 from fimbria.results.predictions.ensemble import average, part_weights, vote
 from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at, tell
-from fimbria.workflows.parts import Parts, images
+from fimbria.workflows.parts import Parts, images, origins
 from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
 from fimbria.workflows.show import Show, quiet
 from fimbria.workflows.trust import kept_choices
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
     from lightning_fabric import Fabric
 
+    from fimbria.data.extraction.origin import Origin
+    from fimbria.experiment.experiment import Experiment
     from fimbria.results.predictions.table import PredictionTable
+    from fimbria.workflows.choices import Choices
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +67,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     cohort: str | Path,
     *,
     group: str,
-    caps: str | Path | None = None,
+    caps: str | Path | Mapping[str, Path] | None = None,
+    store: str | Path | None = None,
     splits: Sequence[int] | None = None,
     trust_code: Sequence[str] = (),
     accept: Accept = (),
@@ -80,7 +85,9 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     group
         What to call it.
     caps
-        Where the images are; by default where those of the training are.
+        Where the images are: a folder, a TSV (cohort, path) of several, or folders by name; by default where those of the training are.
+    store
+        Where decoded images are kept; by default where those of the training are.
     splits
         Which splits' weights to use; by default all.
     trust_code
@@ -100,9 +107,7 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     maps = Maps(Path(folder))
     used = _checked_splits(maps, splits)
     _refuse_name(maps, group)
-    experiment = (
-        maps.experiment if caps is None else maps.experiment.changed({"data": {"caps": str(Path(caps).absolute())}})
-    )
+    experiment = _elsewhere(maps, caps, store)
     choices = kept_choices(maps, experiment, trust_code)
     people = Cohort.read(Path(cohort))
     _refuse_seen(maps, people)
@@ -111,9 +116,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
     weights, date = candidate(maps, used), now()
     looks = [*looks_at(maps), *([Look(group, weights, frozenset(people.participants), date)] if labelled else [])]
-    certificate = certify_prediction(
-        maps, group, people, parts.images.entries, experiment.data.caps, choices.pipeline.build(), looks, accept
-    )
+    origin, trained = origins(experiment, choices)[0], _trained(maps, choices)
+    certificate = certify_prediction(maps, group, people, parts.images.entries, origin, trained, looks, accept)
     tell(certificate, show)
     contracts = _kept_contracts(maps, parts, used)
     if parts.images.left:
@@ -129,8 +133,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
             for metric in experiment.task.selection_metrics
         }
         about = {
-            "caps_directory": str(experiment.data.caps),
-            "multi_cohort": False,
+            "caps_directory": experiment.plain()["data"]["caps"],
+            "multi_cohort": len(DataSets.of(experiment.data.caps).folders) > 1,
             "labelled": labelled,
             "splits": used,
         }
@@ -164,7 +168,7 @@ def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
         refuse_changed(maps.paths, maps.training(split).weights(metric))
         network = trained_network(parts, maps, split, metric, fabric)
         refuse_damaged(contracts[split, metric], network, fabric.device, maps)
-        loader = parts.loader(people, labelled=labelled)
+        loader = parts.scaled_as(maps.training(split).scaling()).loader(people, labelled=labelled)
         batches = show.track(loader.batches(), f"predicting with split {split}", len(loader))
         table = predict_samples(network, parts.task, batches, parts.part, fabric.device)
         weights = part_weights(
@@ -177,6 +181,22 @@ def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
     together = average(voted)
     keep_scored(parts, maps, None, metric, group, together, together)
     return together
+
+
+def _elsewhere(maps: Maps, caps: str | Path | Mapping[str, Path] | None, store: str | Path | None) -> Experiment:
+    """Give the experiment of a MAPS, with images that are read from, or decoded to, another place."""
+    experiment = maps.experiment
+    if caps is not None:
+        experiment = experiment.elsewhere(Path(caps) if isinstance(caps, str) else caps)
+    return experiment if store is None else experiment.changed({"data": {"store": str(Path(store).absolute())}})
+
+
+def _trained(maps: Maps, choices: Choices) -> Origin | None:
+    """Say where the images of the training were decoded to; None where its data sets are no longer at hand."""
+    try:
+        return origins(maps.experiment, choices)[0]
+    except FimbriaError:
+        return None
 
 
 def _checked_splits(maps: Maps, splits: Sequence[int] | None) -> list[int]:
@@ -226,6 +246,11 @@ def _kept_contracts(maps: Maps, parts: Parts, splits: Sequence[int]) -> dict[tup
     for split in splits:
         for metric in parts.experiment.task.selection_metrics:
             contract = contracts[split, metric] = Contract.read(maps.training(split).contract(metric))
-            problems += contract.breaches((str(session), entry) for session, entry in parts.images.entries.items())
+            for channel, entries in enumerate(parts.images.channels):
+                named = [
+                    (f"{session} ({entry.name})" if channel else str(session), entry)
+                    for session, entry in entries.items()
+                ]
+                problems += contract.breaches(named, channel)
     refuse(f"these images for the weights of {maps.root}", list(dict.fromkeys(problems)))
     return contracts

@@ -12,6 +12,7 @@ import pandas as pd
 from fimbria import tables
 from fimbria.atomic import write_json
 from fimbria.data.images import bids, caps
+from fimbria.data.images.layout import source_of
 from fimbria.data.images.pipelines import pipeline
 from fimbria.data.preprocessing.t1_linear import Alignment, T1LinearFiles, t1_linear
 from fimbria.errors import ImageError, InputError, Problem, refuse
@@ -70,7 +71,7 @@ def preprocess_t1_linear(data_set: str | Path, out: str | Path, *, jobs: int = 1
     data_set, out = Path(data_set), Path(out)
     raw = pipeline.build("raw")
     cohort = bids.cohort(data_set, raw)
-    source = bids.Bids(data_set, raw)
+    source = source_of(data_set, raw)
     scans, problems = {}, []
     for session in cohort.sessions:
         try:

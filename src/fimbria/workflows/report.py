@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fimbria.atomic import write_text
-from fimbria.data.extraction.store import Store, default_root
-from fimbria.data.images.layout import source_of
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import FimbriaError
 from fimbria.results.maps.maps import Maps
 from fimbria.results.report.page import html_of
+from fimbria.workflows.images import origins_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,11 +55,11 @@ def _example_slices(maps: Maps) -> dict[str, Planes] | None:
     """Read the middle slices of a few training images of each class; None where the images are not at hand."""
     experiment = maps.experiment
     try:
-        found = pipeline.find(experiment.data.pipeline.name, trusted=())
+        chosen = pipeline.find(experiment.data.pipeline.name, trusted=())  # a report runs no code of a study's own
+        origin = origins_of(experiment.data, [chosen.build({}, experiment.data.pipeline.options)])[0]
+        source = origin.source()
     except FimbriaError:
-        return None  # a pipeline of a study's own: a report runs no code
-    made = found.build({}, experiment.data.pipeline.options)
-    store = Store(default_root(experiment.data.caps, made.layout), made.name, experiment.data.spacing)
+        return None  # the images have moved since: the report says that there are none to show
     train = maps.group("train", maps.splits[0])
     shown: Counter[str] = Counter()
     slices = {}
@@ -68,7 +67,7 @@ def _example_slices(maps: Maps) -> dict[str, Planes] | None:
         if shown[label] == _EXAMPLES:
             continue
         try:
-            entry = store.find(session, source_of(experiment.data.caps, made).find(session))
+            entry = origin.store(session).find(source.find(session))
         except FimbriaError:
             continue  # the images have moved since: the report says that there are none to show
         if entry is not None:

@@ -52,10 +52,9 @@ def trained_network(parts: Parts, maps: Maps, split: int, metric: str, fabric: F
 
 def contract_of(parts: Parts, split: Split, network: nn.Module, device: torch.device) -> Contract:
     """Describe what an image must be for these weights."""
-    seen = [parts.images.entries[session] for session in split.train.sessions if session in parts.images.entries]
     return Contract.of(
-        seen,
-        pipeline=parts.choices.pipeline.record,
+        parts.images.of(split.train.sessions),
+        pipelines=[choice.record for choice in parts.choices.pipelines],
         space=parts.choices.pipeline.build().space,
         input_size=parts.images.sample_shape,
         golden=(_GOLDEN_SEED, golden_output(network, parts.images.sample_shape, device)),

@@ -23,7 +23,7 @@ from fimbria.data.cohort.splits import (
     write_split,
 )
 from fimbria.data.cohort.splits.exports import export, export_problems
-from fimbria.data.images import caps
+from fimbria.data.images.layout import source_of
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import FimbriaError, ImageError, Problem, ProblemsError, refuse
 from fimbria.provenance import sha256
@@ -244,8 +244,7 @@ def _images(cohort: Cohort, asked: _Exports) -> tuple[dict[Session, str] | None,
     found: dict[Session, str] = {}
     problems = list[Problem]()
     try:
-        caps.check(asked.images)
-        source = caps.Caps(asked.images, pipeline.build(asked.pipeline))
+        source = source_of(asked.images, pipeline.build(asked.pipeline))
     except FimbriaError as error:
         return None, [Problem(str(error))]
     whose: dict[str, Session] = {}

@@ -14,10 +14,13 @@ from safetensors.torch import save_file
 
 from fimbria import tables
 from fimbria.atomic import building, write_json
+from fimbria.data.audit.material import Fitted
 from fimbria.data.cohort import flow
+from fimbria.data.cohort.cohort import IDS
 from fimbria.data.cohort.splits import Split, read_flow, read_splits
 from fimbria.errors import MapsError, Problem, refuse
 from fimbria.learning.networks import parameter_count
+from fimbria.learning.samples.normalization import Fittable
 from fimbria.learning.training.devices import arithmetic, fabric_for, facts
 from fimbria.learning.training.fit import fit
 from fimbria.learning.training.learner import Epoch
@@ -27,9 +30,11 @@ from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.results.maps.integrity import seal, unseal
 from fimbria.results.maps.maps import Maps, refuse_occupied
 from fimbria.workflows.certify import Accept, certify_training, tell
+from fimbria.workflows.choices import resolve
 from fimbria.workflows.evidence import fingerprints, refuse_changed_images
+from fimbria.workflows.extract import described
 from fimbria.workflows.interrupt import postponed
-from fimbria.workflows.parts import Images, Parts, chosen_sessions, images, learnable, resolve
+from fimbria.workflows.parts import Images, Parts, chosen_sessions, images, learnable, origins
 from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
 from fimbria.workflows.show import Show, quiet
 from fimbria.workflows.trust import kept_choices
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from fimbria.data.cohort.cohort import Session
     from fimbria.experiment.experiment import Experiment
     from fimbria.learning.training.learner import Learner
+    from fimbria.workflows.choices import Choices
 
 _BYTES_A_WEIGHT = 16  # the weight, its gradient, and two moments of the optimizer
 
@@ -88,18 +94,22 @@ def plan(experiment: Experiment, folder: Path | None = None, *, accept: Accept =
     LeakError
         For what the audit finds and nobody answers for.
     """
+    experiment = described(experiment)
     choices = resolve(experiment)
     fabric_for(experiment.compute)
     read = read_splits(experiment.data.splits, [experiment.task.label])
     splits = tuple(chosen_sessions(split, experiment) for split in read)
     learnable(splits, experiment, choices)
     steps = read_flow(experiment.data.splits)
-    certify_training(experiment, splits, {}, choices.pipeline.build(), steps, accept)
+    origin = origins(experiment, choices)[0]
+    fitted = _fitted(choices, splits)
+    certify_training(experiment, splits, {}, origin, steps, fitted, accept)
     found = images(experiment, choices, _everybody(splits), show=show)
     splits = tuple(_with_images(split, found) for split in splits)
     task = learnable(splits, experiment, choices)  # once more: whoever has no image may have been the last of a class
-    certificate = certify_training(experiment, splits, found.entries, choices.pipeline.build(), steps, accept)
+    certificate = certify_training(experiment, splits, found.entries, origin, steps, fitted, accept)
     parts = Parts(experiment, choices, task, found)
+    refuse("the images", _empty_channels(parts, splits))
     refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))
     return Plan(parts, splits, certificate)
 
@@ -132,7 +142,7 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
     """
     folder = Path(folder)
     refuse_occupied(folder)
-    experiment = experiment.anchored()
+    experiment = described(experiment.anchored())
     planned = plan(experiment, folder, accept=accept, show=show)
     if planned.certificate:
         tell(planned.certificate, show)
@@ -200,6 +210,9 @@ def _go_on(maps: Maps, planned: Plan, show: Show) -> None:
 def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Show) -> None:
     """Train one split from wherever it stands, then score the weights that each selection metric kept."""
     options, compute = parts.experiment.optimization, parts.experiment.compute
+    parts = parts.fitted_on(split.train)
+    if parts.fitted:
+        maps.training(split.index).keep_scaling(parts.fitted, split.train.frame[list(IDS)])
     learner = parts.new_learner(fabric)
     if state := maps.training(split.index).checkpoint():
         _restore(learner, state)
@@ -302,7 +315,7 @@ def _keep_groups(maps: Maps, planned: Plan) -> None:
     steps = read_flow(planned.parts.experiment.data.splits)
     missing = {str(session): reason for session, reason in planned.parts.images.left}
     write_json(maps.paths.flow, {"cohort": flow.as_plain(steps), "without_image": missing})
-    tables.write(fingerprints(planned.parts.images.entries), maps.paths.images)
+    tables.write(fingerprints(planned.parts.images.channels), maps.paths.images)
     if planned.certificate:
         maps.audits.keep(planned.certificate)
 
@@ -315,8 +328,30 @@ def _planned_again(maps: Maps, trusted: Sequence[str], show: Show) -> Plan:
     task = choices.task.build(maps.record["fitted"], {})
     strict = experiment.changed({"data": {"allow_missing": False}})  # whoever began must go on
     parts = Parts(experiment, choices, task, images(strict, choices, _everybody(splits), show=show))
-    refuse_changed_images(maps, parts.images.entries)
+    refuse_changed_images(maps, parts.images.channels)
     return Plan(parts, splits)
+
+
+def _empty_channels(parts: Parts, splits: Sequence[Split]) -> list[Problem]:
+    """Say which further channels nobody of a training side has: there is nothing to learn of them."""
+    names = [choice.component.name for choice in parts.choices.pipelines]
+    return [
+        Problem(
+            f"split-{split.index}: no training session has a {names[channel]} image",
+            "preprocess some, or leave that channel out (--data.channels)",
+        )
+        for split in splits
+        for channel, entries in enumerate(parts.images.of(split.train.sessions))
+        if not entries
+    ]
+
+
+def _fitted(choices: Choices, splits: Sequence[Split]) -> tuple[Fitted, ...]:
+    """Say what will be computed from people's images before the network learns: of training people, by construction."""
+    if not isinstance(choices.normalization.build(), Fittable):
+        return ()
+    what = f"{choices.normalization.component.name} normalization"
+    return tuple(Fitted(what, frozenset(split.train.participants), split.index) for split in splits)
 
 
 def _everybody(splits: Sequence[Split]) -> list[Session]:

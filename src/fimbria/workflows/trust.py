@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fimbria.errors import MapsError
 from fimbria.registry import is_own_file
-from fimbria.workflows.parts import Choice, Choices, resolve
+from fimbria.workflows.choices import Choices, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -35,9 +35,9 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
         When a file is not the one that the MAPS was made with.
     """
     choices = resolve(experiment, trusted)
-    for kind, choice in vars(choices).items():
-        found = choice.component if isinstance(choice, Choice) else choice
-        recorded = maps.record["components"].get(kind, {}).get("version")
+    for kind, place, found in choices.components():
+        kept = maps.record["components"].get(kind, {})
+        recorded = (kept if place is None else kept[place]).get("version")
         if is_own_file(found.name) and found.version != recorded:
             msg = f"{found.provider} is not the file that this MAPS was made with. Bring back the one with {recorded}."
             raise MapsError(msg)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fimbria.data.extraction import extraction, take
-from fimbria.data.extraction.regions import Regions, read_mask
+from fimbria.data.extraction.regions import Regions, gaps, read_mask
 from fimbria.data.images import nifti
 from fimbria.data.images.nifti import Image
 from fimbria.data.images.resample import resampled
-from fimbria.errors import ImageError, InputError, ProblemsError
+from fimbria.errors import ComponentError, ImageError, InputError, ProblemsError
 from fimbria.geometry import Grid
 
 SPACE = "tiny"
@@ -39,8 +39,8 @@ def ball(shape, centre, radius):
     return (away**2).sum(0) <= radius**2
 
 
-def build(tmp_path, grid, *names, **options):
-    return extraction.build("roi", {"roi": names, **options}, caps=tmp_path, space=SPACE, grid=grid)
+def build(tmp_path, grid, *names, space=SPACE, **options):
+    return extraction.build("roi", {"roi": names, **options}, caps=tmp_path, space=space, grid=grid)
 
 
 def test_a_region_of_any_shape_is_its_box_and_nothing_outside_its_mask(tmp_path, grid, keep):
@@ -83,6 +83,94 @@ def test_of_several_masks_the_one_on_the_images_grid_is_taken(tmp_path, grid, ke
     keep("ball", ball(grid.shape, (4, 5, 6), 2), more="_res-2")
     keep("ball", np.ones((3, 3, 3), bool), Grid((3, 3, 3), np.eye(4)), more="_res-1")
     assert build(tmp_path, grid, "ball").locations(grid.shape)[0].shape == (1, 5, 5, 5)
+
+
+@pytest.mark.parametrize(("shape", "taken"), [((169, 208, 179), "_desc-Crop_res-1x1x1"), ((10, 11, 12), "_res-1x1x1")])
+def test_of_two_on_one_grid_the_cropped_one_belongs_to_cropped_images(tmp_path, keep, shape, taken):
+    grid = Grid(shape, np.eye(4))
+    mask = ball(shape, (4, 5, 6), 2)
+    for more in ("_desc-Crop_res-1x1x1", "_res-1x1x1"):
+        keep("ball", mask, grid, more)
+    assert build(tmp_path, grid, "ball").files == (f"tpl-{SPACE}{taken}_roi-ball_mask.nii.gz",)
+
+
+def test_a_pattern_chooses_among_several(tmp_path, grid, keep):
+    for more, radius in (("_desc-a", 1), ("_desc-b", 2)):
+        keep("ball", ball(grid.shape, (4, 5, 6), radius), more=more)
+    assert build(tmp_path, grid, "ball", pattern="desc-b").locations(grid.shape)[0].shape == (1, 5, 5, 5)
+    with pytest.raises(ProblemsError, match=r"whose name holds 'desc-c' in .* There is: ball\."):
+        build(tmp_path, grid, "ball", pattern="desc-c")
+
+
+def test_images_of_no_template_need_one_named(tmp_path, grid, keep):
+    keep("ball", ball(grid.shape, (4, 5, 6), 2))
+    assert build(tmp_path, grid, "ball", space="", template=SPACE).locations(grid.shape)[0].name == "ball"
+    with pytest.raises(ProblemsError, match=r"does not say which template .* -> name the template"):
+        build(tmp_path, grid, "ball", space="")
+
+
+def test_a_region_named_twice_is_refused(tmp_path, grid, keep):
+    keep("ball", ball(grid.shape, (4, 5, 6), 2))
+    with pytest.raises(ProblemsError, match="region 'ball' is named 2 times"):
+        build(tmp_path, grid, "ball", "ball")
+
+
+def test_the_background_travels_with_the_parts(tmp_path, grid, keep):
+    keep("ball", ball(grid.shape, (4, 5, 6), 2))
+    (location,) = build(tmp_path, grid, "ball", background=-1.5).locations(grid.shape)
+    assert location.background == -1.5
+    assert (
+        take(np.ones(grid.shape, "f4"), location).min() == 0
+    )  # in the image's own units: the rest is after normalisation
+    with pytest.raises(ComponentError, match="extraction 'roi': background"):
+        build(tmp_path, grid, "ball", background=float("inf"))
+
+
+def plane(shape, axis, at):
+    mask = ball(shape, (5, 5, 5), 3)
+    mask[tuple(np.arange(shape[axis]) != at if one == axis else slice(None) for one in range(3))] = False
+    return mask
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_regions_of_one_plane_each_are_two_dimensional(grid, axis):
+    masks = (("a", plane(grid.shape, axis, 5)), ("b", plane(grid.shape, axis, 6)))
+    locations = Regions(masks).locations(grid.shape)
+    image = np.random.default_rng(0).normal(10, 1, grid.shape).astype("f4")
+    assert [location.flat for location in locations] == [axis, axis]
+    assert {location.shape for location in locations} == {(1, 7, 7)}
+    for (_, mask), location in zip(masks, locations, strict=True):
+        part = take(image, location)
+        assert np.count_nonzero(part) == mask.sum()
+        assert np.array_equal(part[0] != 0, location.inside)
+
+
+def test_regions_of_planes_across_two_axes_have_three(grid):
+    masks = (("a", plane(grid.shape, 0, 5)), ("b", plane(grid.shape, 1, 5)))
+    assert {location.shape for location in Regions(masks).locations(grid.shape)} == {(1, 7, 7, 7)}
+    thin = Regions(masks[:1], full_frame=True)
+    assert thin.locations(grid.shape)[0].shape == (1, *grid.shape)
+
+
+def test_a_mask_in_pieces_keeps_what_lies_between_them_and_says_so():
+    mask = np.zeros((9, 5, 5), dtype=bool)
+    mask[[1, 2, 6]] = True
+    assert gaps(mask) == [(0, 3)]
+    assert gaps(~mask) == [(0, 3)]
+    assert gaps(np.ones((3, 3, 3), dtype=bool)) == gaps(np.zeros((3, 3, 3), dtype=bool)) == []
+    regions = Regions((("whole", np.ones((9, 5, 5), dtype=bool)), ("pieces", mask)))
+    assert regions.gaps() == [("pieces", 0, 3)]
+    assert Regions((("pieces", mask),)).locations(mask.shape)[0].shape == (1, 6, 5, 5)
+
+
+def test_a_mask_with_one_axis_too_many_in_front_is_read(tmp_path, grid, keep):
+    mask = ball(grid.shape, (4, 5, 6), 2)
+    keep("ball", mask[None])
+    try:
+        nifti.read(next(tmp_path.rglob("*.nii.gz")))
+    except ImageError:
+        pytest.skip("images with a leading axis of one are not read yet")
+    assert build(tmp_path, grid, "ball").locations(grid.shape)[0].mask.sum() == mask.sum()
 
 
 def test_two_masks_on_one_grid_are_refused_by_name(tmp_path, grid, keep):

@@ -32,12 +32,21 @@ def test_three_channels_are_the_same_slice_three_times():
     assert all(np.array_equal(channel, image[:, 2]) for channel in part)
 
 
+def test_every_nth_slice_begins_with_the_first_that_is_kept_and_keeps_its_number():
+    image = np.random.default_rng(0).normal(size=(4, 11, 6)).astype("f4")
+    kept = Slices(1, (2, 1), every=3).locations(image.shape)
+    assert [location.index for location in kept] == [2, 5, 8]
+    assert all(np.array_equal(take(image, location)[0], image[:, location.index]) for location in kept)
+
+
 def test_nothing_left_is_refused():
     with pytest.raises(InputError, match=r"90 \+ 79 of 169 slices are discarded: none is left"):
         Slices(0, (90, 79)).locations(SHAPE)
 
 
-@pytest.mark.parametrize("wrong", [{"direction": 3}, {"discard": [1]}, {"discard": [-1, 0]}, {"channels": 2}])
+@pytest.mark.parametrize(
+    "wrong", [{"direction": 3}, {"discard": [1]}, {"discard": [-1, 0]}, {"channels": 2}, {"every": 0}]
+)
 def test_options_outside_their_bounds_are_refused(wrong):
     with pytest.raises(ComponentError, match=f"extraction 'slice': {next(iter(wrong))}"):
         extraction.build("slice", wrong)

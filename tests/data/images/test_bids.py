@@ -8,7 +8,7 @@ import pytest
 from fimbria import tables
 from fimbria.data.cohort.cohort import Session
 from fimbria.data.images import bids
-from fimbria.data.images.bids import Bids
+from fimbria.data.images.listing import listed
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import ImageError, InputError, ProblemsError, TableError
 
@@ -86,32 +86,32 @@ def test_a_table_of_sessions_without_sessions_is_named(copy):
 
 
 def test_finds_each_image_also_without_session_folders(tiny_bids):
-    source = Bids(tiny_bids, RAW)
+    source = listed(tiny_bids, RAW)
     assert source.find(Session("", "sub-02", "ses-M6")).name == "sub-02_ses-M6_T1w.nii.gz"
     assert source.find(Session("", "sub-03", "ses-M000")) == tiny_bids / "sub-03" / "anat" / "sub-03_T1w.nii.gz"
 
 
 def test_every_listed_session_has_its_image(tiny_bids):
-    assert len({Bids(tiny_bids, RAW).find(session) for session in bids.cohort(tiny_bids, RAW).sessions}) == 6
+    assert len({listed(tiny_bids, RAW).find(session) for session in bids.cohort(tiny_bids, RAW).sessions}) == 6
 
 
 def test_no_image_says_where_it_was_looked_for(tiny_bids):
     with pytest.raises(ImageError, match=r"no raw image for sub-02 ses-M99\. Looked in .*ses-M99"):
-        Bids(tiny_bids, RAW).find(Session("", "sub-02", "ses-M99"))
+        listed(tiny_bids, RAW).find(Session("", "sub-02", "ses-M99"))
 
 
 def test_several_images_are_named(copy):
     anat = copy / "sub-03" / "anat"
     shutil.copy(anat / "sub-03_T1w.nii.gz", anat / "sub-03_run-2_T1w.nii.gz")
     with pytest.raises(ImageError, match=r"2 files .*: sub-03_T1w\.nii\.gz, sub-03_run-2_T1w"):
-        Bids(copy, RAW).find(Session("", "sub-03", "ses-M000"))
+        listed(copy, RAW).find(Session("", "sub-03", "ses-M000"))
 
 
 def test_another_sessions_image_in_the_wrong_folder_is_not_taken(copy):
     anat = copy / "sub-02" / "ses-M6" / "anat"
     (anat / "sub-02_ses-M6_T1w.nii.gz").rename(anat / "sub-02_ses-M99_T1w.nii.gz")
     with pytest.raises(ImageError, match="no raw image for sub-02 ses-M6"):
-        Bids(copy, RAW).find(Session("", "sub-02", "ses-M6"))
+        listed(copy, RAW).find(Session("", "sub-02", "ses-M6"))
 
 
 def test_a_caps_given_for_a_bids_is_recognised(tiny_caps):
@@ -130,3 +130,21 @@ def test_files_among_the_folders_are_passed_over(copy):
     (copy / "sub-99").write_text("a file")
     (copy / "sub-01" / "ses-x").write_text("a file")
     assert len(bids.cohort(copy, RAW)) == 6
+
+
+def test_tables_of_sessions_say_the_same_read_together_or_alone(copy):
+    rows = "session_id\tgroup\tscore\nses-M6\t01\t70\nses-M12\tn/a\t70.5\n"
+    (copy / "sub-02" / "sub-02_sessions.tsv").write_text(rows)
+    together = bids.cohort(copy, RAW).frame
+    (copy / "sub-02" / "sub-02_sessions.tsv").write_text(rows.replace("\n", "\r\n"))
+    pd.testing.assert_frame_equal(bids.cohort(copy, RAW).frame, together, check_like=True)
+    assert together.set_index("session_id").loc["ses-M12", "score"] == 70.5
+
+
+def test_a_folder_that_cannot_be_read_is_told(copy, monkeypatch):
+    def scandir(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(bids.os, "scandir", scandir)
+    with pytest.raises(InputError, match=r"the folder .* cannot be read \(Permission denied\)"):
+        bids.cohort(copy, RAW)

@@ -6,7 +6,7 @@ import pytest
 
 from fimbria.data.cohort.cohort import Cohort, Session
 from fimbria.data.images import caps
-from fimbria.data.images.caps import Caps
+from fimbria.data.images.listing import listed
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import ImageError, InputError, ProblemsError
 
@@ -29,30 +29,30 @@ def test_everybody_with_an_image_is_listed_with_ragged_sessions(tiny_caps):
 
 def test_finds_the_image_of_every_row(tiny_caps):
     for session in Cohort.read(tiny_caps / "data.tsv").sessions:
-        path = Caps(tiny_caps, T1).find(session)
+        path = listed(tiny_caps, T1).find(session)
         assert path.name.startswith(f"{session.participant_id}_{session.session_id}_")
         assert path.parent == caps.session_folder(tiny_caps, session) / "t1_linear"
 
 
 def test_no_image_says_where_it_was_looked_for_and_how_to_make_it(tiny_caps):
     with pytest.raises(ImageError, match=r"no t1-linear image for sub-02 ses-M99\. .*`fimbria preprocess t1-linear`"):
-        Caps(tiny_caps, T1).find(Session("", "sub-02", "ses-M99"))
+        listed(tiny_caps, T1).find(Session("", "sub-02", "ses-M99"))
 
 
 def test_the_image_of_another_pipeline_is_none(tiny_caps):
     with pytest.raises(ImageError, match="no t1-linear image"):
-        Caps(tiny_caps, pipeline.build("t1-linear", {"cropped": False})).find(WHO)
+        listed(tiny_caps, pipeline.build("t1-linear", {"cropped": False})).find(WHO)
 
 
 def test_several_images_are_named(copy):
-    found = Caps(copy, T1).find(WHO)
+    found = listed(copy, T1).find(WHO)
     shutil.copy(found, found.with_name(found.name.replace("_space", "_run-2_space")))
     with pytest.raises(ImageError, match=r"2 files for the t1-linear image of sub-02 ses-M000 .*run-2"):
-        Caps(copy, T1).find(WHO)
+        listed(copy, T1).find(WHO)
 
 
 def test_a_session_without_the_image_leaves_and_is_named(copy):
-    Caps(copy, T1).find(WHO).unlink()
+    listed(copy, T1).find(WHO).unlink()
     cohort = caps.cohort(copy, T1)
     assert len(cohort) == 10
     assert cohort.flow[-1].left == ((WHO, "no t1-linear image"),)

@@ -140,3 +140,56 @@ def test_an_image_that_was_read_does_not_hang_on_its_file(tmp_path):
     image = nifti.read(tmp_path / "x.nii")
     (tmp_path / "x.nii").write_bytes(b"")
     assert image.array.sum() == 27
+
+
+@given(grids(), st.sampled_from([(0, 1, 2), (1, 0, 2), (2, 1, 0), (1, 2, 0)]), st.tuples(*[st.booleans()] * 3))
+def test_upright_moves_no_voxel_in_space(grid, order, flips):
+    array = np.arange(np.prod(grid.shape), dtype="f4").reshape(grid.shape)
+    turn = np.zeros((4, 4))
+    turn[3, 3] = 1
+    turned = array.transpose(order)
+    for place, (axis, flip) in enumerate(zip(order, flips, strict=True)):
+        turn[axis, place] = -1 if flip else 1
+        turn[axis, 3] = array.shape[axis] - 1 if flip else 0
+        turned = np.flip(turned, place) if flip else turned
+    image = nifti.Image(turned, Grid(turned.shape, grid.affine @ turn))
+    upright = image.upright()
+    assert np.all(np.diag(upright.grid.affine)[:3] != 0)
+    assert upright.array.shape == upright.grid.shape
+    assert np.array_equal(np.sort(upright.array, axis=None), np.sort(array, axis=None))
+    for value in (0, array.size // 2, array.size - 1):  # each voxel lies where it lay
+        where = np.argwhere(upright.array == value)[0]
+        was = np.argwhere(array == value)[0]
+        assert np.allclose(upright.grid.affine @ [*where, 1], grid.affine @ [*was, 1], atol=1e-6)
+    again = upright.upright()
+    assert np.array_equal(again.array, upright.array)
+    assert np.array_equal(again.grid.affine, upright.grid.affine)
+    assert image.digest() == upright.digest()
+
+
+@pytest.mark.parametrize("reading", [nifti.read, nifti.read_grid])
+@pytest.mark.parametrize("shape", [(5, 6, 7, 1), (5, 6, 7, 1, 1), (1, 5, 6, 7), (1, 1, 5, 6, 7), (5, 6, 7)])
+def test_axes_of_one_voxel_beyond_three_say_nothing(tmp_path, reading, shape):
+    array = np.arange(210, dtype="f4").reshape(shape)
+    nibabel.Nifti1Image(array, np.eye(4)).to_filename(tmp_path / "x.nii")
+    found = reading(tmp_path / "x.nii")
+    assert getattr(found, "grid", found).shape == (5, 6, 7)
+    if reading is nifti.read:
+        assert np.array_equal(found.array, array.reshape(5, 6, 7))
+
+
+def test_an_image_one_voxel_thick_keeps_its_three_axes(tmp_path):
+    nibabel.Nifti1Image(np.ones((1, 6, 7), "f4"), np.eye(4)).to_filename(tmp_path / "x.nii")
+    assert nifti.read(tmp_path / "x.nii").array.shape == (1, 6, 7)
+
+
+@pytest.mark.parametrize("reading", [nifti.read, nifti.read_grid])
+@pytest.mark.parametrize("affine", [np.diag([0.0, 0, 0, 1]), np.diag([1.0, 1, 0, 1]), np.diag([1.0, np.nan, 1, 1])])
+def test_an_affine_that_gives_no_place_is_refused(tmp_path, reading, affine):
+    made = nibabel.Nifti1Image(np.ones((5, 6, 7), "f4"), np.eye(4))
+    made.header["sform_code"], made.header["qform_code"] = 1, 0
+    content = bytearray(made.to_bytes())
+    content[280:328] = affine[:3].astype("<f4").tobytes()  # srow_x, srow_y, srow_z
+    (tmp_path / "x.nii").write_bytes(content)
+    with pytest.raises(ImageError, match="does not say where its voxels lie: its affine is"):
+        reading(tmp_path / "x.nii")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -39,3 +41,11 @@ def test_moving_changes_where_numbers_lie_and_not_what_they_are(shape, layout):
 
 def test_moving_needs_no_targets():
     assert collate([sample(0)]).to(torch.device("cpu")).targets is None
+
+
+def test_what_was_drawn_stays_with_its_sample():
+    drawn = [({"applied": True, "deviation": 0.5},), ({"applied": False},)]
+    batch = collate([replace(sample(number), drawn=how) for number, how in enumerate(drawn)])
+    assert batch.drawn == tuple(drawn)
+    moved = batch.to(torch.device("cpu"))
+    assert (moved.drawn, moved.whose) == (batch.drawn, batch.whose)

@@ -109,13 +109,20 @@ def test_a_training_that_is_done_yields_nothing(new_learner, loaders):
 
 
 def test_writes_nothing(new_learner, loaders, tmp_path, monkeypatch):
+    opened = Path.open
+
     def refuse(path, *_, **__):
         raise AssertionError(path)
 
+    def read_only(path, mode="r", **options):
+        assert set(mode) <= {"r", "b"}, path
+        return opened(path, mode, **options)
+
     learner = new_learner()  # Fabric reads what is installed
     monkeypatch.chdir(tmp_path)
-    for name in ("mkdir", "open", "touch"):
+    for name in ("mkdir", "touch", "write_bytes", "write_text"):
         monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(Path, "open", read_only)
     monkeypatch.setattr(builtins, "open", refuse)
     list(fit(learner, *loaders, 1, "image"))
     assert list(tmp_path.iterdir()) == []

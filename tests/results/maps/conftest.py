@@ -54,7 +54,8 @@ def entry():
     def make(array, spacing=(1.5, 1.5, 1.5), origin=(0.0, 0.0, 0.0)):
         affine = np.diag([*spacing, 1.0])
         affine[:3, 3] = origin
-        statistics = Statistics(float(array.min()), float(array.max()), float(array.mean()), float(array.std()))
-        return Entry(Path("nowhere"), Grid(array.shape, affine), statistics, Fingerprint(0, 0, ""), "")
+        statistics = Statistics.of(array)
+        source = Fingerprint(0, 0, "")
+        return Entry(Path("nowhere"), Grid(array.shape, affine), statistics, statistics, source, "", "", "sub-01_T1w")
 
     return make

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fimbria.errors import MapsError
 from fimbria.results.maps.contract import Contract, relative_mean
 
 PIPELINE = {"name": "t1-linear", "provider": "fimbria", "version": "0.1", "options": {"crop": True}}
@@ -22,7 +23,20 @@ def head(seed=0, shape=(6, 7, 8)):
 def contract(entry):
     training = [entry(head(seed)) for seed in range(4)]
     return Contract.of(
-        training, pipeline=PIPELINE, space="MNI", input_size=(1, 6, 7, 8), golden=(7, np.array([0.25, -1.5]))
+        [training], pipelines=[PIPELINE], space="MNI", input_size=(1, 6, 7, 8), golden=(7, np.array([0.25, -1.5]))
+    )
+
+
+@pytest.fixture(scope="module")
+def with_channels(entry):
+    """Heads, their negatives, and a pipeline that no training person has an image of."""
+    heads = [head(seed) for seed in range(4)]
+    return Contract.of(
+        [[entry(one) for one in heads], [entry(-one) for one in heads[:2]], []],
+        pipelines=[PIPELINE, PIPELINE | {"name": "flair-linear"}, PIPELINE | {"name": "pet-linear"}],
+        space="MNI",
+        input_size=(5, 6, 7, 8),
+        golden=(7, np.array([0.25, -1.5])),
     )
 
 
@@ -94,3 +108,41 @@ def test_keeps_the_grid_the_range_and_what_the_network_said(contract):
     assert (contract.orientation, contract.spacing_mm) == ("RAS", (1.5, 1.5, 1.5))
     assert 0 < contract.relative_mean[0] < contract.relative_mean[1] < 0.2
     assert (contract.golden_seed, contract.golden_output) == (7, (0.25, -1.5))
+
+
+def test_each_channel_has_a_range_of_its_own(with_channels, entry):
+    good, negative = entry(head(5)), entry(-head(5))
+    said = {
+        (channel, name): [str(problem) for problem in with_channels.breaches([("x", image)], channel)]
+        for channel in range(3)
+        for name, image in (("good", good), ("negative", negative))
+    }
+    assert said[0, "good"] == said[1, "negative"] == []
+    assert "preprocess it with t1-linear" in said[0, "negative"][0]
+    assert "preprocess it with flair-linear" in said[1, "good"][0]
+
+
+def test_a_channel_that_nobody_had_promises_nothing_of_intensities(with_channels, entry):
+    assert with_channels.breaches([("x", entry(head())), ("y", entry(-head()))], 2) == []
+    (said,) = with_channels.breaches([("x", entry(head(), origin=(0, 0, 1)))], 2)
+    assert "another grid" in said.what
+    assert said.remedy == "preprocess it with pet-linear"
+
+
+def test_channels_survive_json(with_channels):
+    plain = json.loads(json.dumps(with_channels.as_dict()))
+    assert Contract.read(plain) == with_channels
+    assert [channel["pipeline"]["name"] for channel in plain["channels"]] == ["flair-linear", "pet-linear"]
+
+
+def test_a_contract_of_before_there_were_channels_is_read(contract):
+    plain = json.loads(json.dumps(contract.as_dict()))
+    del plain["channels"]
+    assert Contract.read(plain) == contract
+
+
+def test_a_channel_that_a_newer_version_knows_more_of_is_refused(with_channels):
+    plain = json.loads(json.dumps(with_channels.as_dict()))
+    plain["channels"][0]["colour"] = "red"
+    with pytest.raises(MapsError, match=r"cannot be read \(channels\)"):
+        Contract.read(plain)

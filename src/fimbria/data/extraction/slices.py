@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import NonNegativeInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from fimbria.data.extraction.extraction import Location, extraction
 from fimbria.errors import InputError
@@ -27,11 +27,14 @@ class Slices:
         How many are left out at the start and at the end.
     channels
         1, or 3 for networks that expect colours: the same slice three times.
+    every
+        Keep every n-th slice, beginning with the first that is not discarded.
     """
 
     direction: Literal[0, 1, 2] = 0
     discard: tuple[NonNegativeInt, NonNegativeInt] = (0, 0)
     channels: Literal[1, 3] = 1
+    every: PositiveInt = 1
 
     def locations(self, shape: Shape) -> list[Location]:
         """Give the slices in their order.
@@ -55,5 +58,5 @@ class Slices:
                 flat=self.direction,
                 channels=self.channels,
             )
-            for index in range(start, stop)
+            for index in range(start, stop, self.every)
         ]

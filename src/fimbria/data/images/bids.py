@@ -6,74 +6,41 @@ A data set without session folders is given the session ``ses-M000``, as Clinica
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fimbria import tables
 from fimbria.data.cohort.cohort import IDS, Cohort, Session, Step
-from fimbria.data.images.source import only
+from fimbria.data.images.listing import listed
+from fimbria.data.images.pipelines.pattern import ONLY_SESSION
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    from fimbria.data.images.listing import Listing
     from fimbria.data.images.pipelines import Pipeline
 
-ONLY_SESSION = "ses-M000"
 
+def folders(root: Path, prefix: str) -> list[str]:
+    """Give the names of the folders that begin with `prefix`, sorted; none where there is no such place.
 
-@dataclass(frozen=True)
-class Bids:
-    """A BIDS data set.
-
-    Attributes
-    ----------
-    root
-        Its folder.
-    pipeline
-        Which of its images are wanted.
+    Raises
+    ------
+    InputError
+        When the folder cannot be read.
     """
-
-    root: Path
-    pipeline: Pipeline
-
-    def find(self, session: Session) -> Path:
-        """Give the one image of a session.
-
-        Raises
-        ------
-        ImageError
-            When there is none, or several.
-        """
-        folder = session_folder(self.root, session) / self.pipeline.folder
-        what = f"{self.pipeline.name} image"
-        return only(matching(folder, self.pipeline, session), what, session, f"Looked in {folder}.")
-
-
-def matching(folder: Path, pipeline: Pipeline, session: Session) -> list[Path]:
-    """Give the files of a folder that are the pipeline's for this session, sorted."""
-    pattern = pipeline.names(session)
     try:
-        with os.scandir(folder) as entries:
-            return sorted(folder / entry.name for entry in entries if pattern.fullmatch(entry.name))
+        with os.scandir(root) as entries:
+            return sorted(entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return []
-
-
-def session_folder(root: Path, session: Session) -> Path:
-    """Give the folder of a session; that of the participant where there are no session folders."""
-    person = root / session.participant_id
-    nested = person / session.session_id
-    return person if session.session_id == ONLY_SESSION and not nested.is_dir() else nested
-
-
-def folders(root: Path, prefix: str) -> list[Path]:
-    """Give the folders whose name begins with `prefix`, sorted."""
-    with os.scandir(root) as entries:
-        return sorted(root / entry.name for entry in entries if entry.name.startswith(prefix) and entry.is_dir())
+    except OSError as error:
+        msg = f"the folder {root} cannot be read ({error.strerror}). Ask its owner to let you read it."
+        raise InputError(msg) from error
 
 
 def cohort(root: Path, pipeline: Pipeline, dataset: str = "") -> Cohort:
@@ -99,36 +66,39 @@ def cohort(root: Path, pipeline: Pipeline, dataset: str = "") -> Cohort:
     InputError
         When the folder is no BIDS data set.
     """
-    people = _people(root)
-    sessions = [session for person in people for session in _sessions(person, dataset)]
-    frame = pd.DataFrame([tuple(session) for session in sessions], columns=list(IDS))
+    images = listed(root, pipeline)
+    people = _people(root, images)
+    nested = {person: folders(root / person, "ses-") for person in people}
+    sessions = _sessions(people, nested, images, dataset)
+    frame = pd.DataFrame(sessions, columns=list(IDS))
     frame = _joined(frame, root / "participants.tsv", ["participant_id"])
     dated = pd.DataFrame(
-        [row for session in sessions for row in _dates(root, session)],
+        [row for session in sessions for row in _dates(root, session, nested[session.participant_id])],
         columns=["participant_id", "session_id", "acq_time"],
     )
-    per_session = [
-        tables.read(path, ["session_id"], text=IDS).assign(participant_id=person.name)
-        for person in people
-        if (path := person / f"{person.name}_sessions.tsv").is_file()
-    ]
-    for more in (pd.concat(per_session) if per_session else None, dated if len(dated) else None):
+    visits = _visits(root, people)
+    for more in (visits, dated if len(dated) else None):
         if more is not None:
             new = [column for column in more.columns if column not in frame.columns]
             keys = ["participant_id", "session_id"]
             frame = frame.merge(more[[*keys, *new]].drop_duplicates(keys), on=keys, how="left")
-    name = dataset or root.name
-    listed = Cohort(frame, name, _start(root, people, sessions, dataset))
-    present = [bool(matching(session_folder(root, s) / pipeline.folder, pipeline, s)) for s in listed.sessions]
-    gone = [f"no {pipeline.name} image in {pipeline.folder}"] * len(listed)
-    return listed.keep(present, f"has a {pipeline.name} image in {pipeline.folder}", gone)
+    standing = Cohort(frame, dataset or root.name, _start(root, people, sessions, dataset))
+    what = f"{pipeline.name} image{_where(pipeline)}"
+    present = [images.has(session) for session in standing.sessions]
+    return standing.keep(present, f"has a {what}", [f"no {what}"] * len(standing))
 
 
-def _people(root: Path) -> list[Path]:
+def _where(pipeline: Pipeline) -> str:
+    """Name the folder of a session that holds the images, if there is but one."""
+    inner = pipeline.folder("sub-", "ses-").rpartition("/")[2]
+    return "" if inner in ("", "sub-", "ses-") else f" in {inner}"
+
+
+def _people(root: Path, images: Listing) -> list[str]:
     if not root.is_dir():
         msg = f"there is no folder {root}; a BIDS data set was wanted."
         raise InputError(msg)
-    people = folders(root, "sub-")
+    people = sorted({*folders(root, "sub-"), *(person for person, _ in images.files)})
     if not people:
         hint = (
             " It holds a folder 'subjects': is it a CAPS? Then use `fimbria cohort from-caps`."
@@ -140,15 +110,22 @@ def _people(root: Path) -> list[Path]:
     return people
 
 
-def _sessions(person: Path, dataset: str) -> list[Session]:
-    nested = [folder.name for folder in folders(person, "ses-")]
-    return [Session(dataset, person.name, name) for name in nested or [ONLY_SESSION]]
+def _sessions(people: Sequence[str], nested: dict[str, list[str]], images: Listing, dataset: str) -> list[Session]:
+    """Give the sessions that have a folder or an image."""
+    pictured: dict[str, list[str]] = {}
+    for person, name in images.files:
+        pictured.setdefault(person, []).append(name)
+    return [
+        Session(dataset, person, name)
+        for person in people
+        for name in sorted({*nested[person], *pictured.get(person, ())}) or [ONLY_SESSION]
+    ]
 
 
-def _start(root: Path, people: list[Path], sessions: list[Session], dataset: str) -> tuple[Step, ...]:
+def _start(root: Path, people: Sequence[str], sessions: Sequence[Session], dataset: str) -> tuple[Step, ...]:
     """Begin the flow with the people that the table names, also those without a folder."""
     table = root / "participants.tsv"
-    standing = {person.name for person in people}
+    standing = set(people)
     named = set(tables.read(table, ["participant_id"], text=IDS)["participant_id"]) if table.is_file() else set()
     gone = tuple(
         (Session(dataset, who, ""), "in participants.tsv, without a folder") for who in sorted(named - standing)
@@ -170,12 +147,46 @@ def _joined(frame: pd.DataFrame, table: Path, keys: list[str]) -> pd.DataFrame:
     )
 
 
-def _dates(root: Path, session: Session) -> Iterator[tuple[str, str, str]]:
+def _visits(root: Path, people: Sequence[str]) -> pd.DataFrame | None:
+    """Read everybody's ``*_sessions.tsv``; those that are plain and have the same columns in one go."""
+    alike: dict[str, list[str]] = {}
+    read = []
+    for person in people:
+        path = root / person / f"{person}_sessions.tsv"
+        if not path.is_file():
+            continue
+        header, *rows = path.read_bytes().decode("utf-8", "replace").rstrip("\n").split("\n")
+        columns = header.split("\t")
+        if _plain(columns, rows):
+            alike.setdefault(header, []).extend(f"{person}\t{row}" for row in rows)
+        else:
+            read.append(tables.read(path, ["session_id"], text=IDS).assign(participant_id=person))
+    for header, rows in alike.items():
+        text = "\n".join([f"participant_id\t{header}", *rows])
+        missing = list(tables.MISSING)
+        read.append(
+            pd.read_csv(
+                StringIO(text), sep="\t", na_values=missing, keep_default_na=False, dtype=dict.fromkeys(IDS, "str")
+            )
+        )
+    return pd.concat(read) if read else None
+
+
+def _plain(columns: Sequence[str], rows: Sequence[str]) -> bool:
+    """Tell whether a table can be read together with others: any doubt, and it is read alone, to be told of by name."""
+    signs = set('\r"\ufffd\ufeff')
+    named = "session_id" in columns and "participant_id" not in columns and len(set(columns)) == len(columns)
+    even = all(row.count("\t") == len(columns) - 1 for row in rows)
+    return bool(rows) and named and even and not any(signs & set(line) for line in (*columns, *rows))
+
+
+def _dates(root: Path, session: Session, nested: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Read when the first scan of a session was made, if ``scans.tsv`` says so."""
-    folder = session_folder(root, session)
-    for name in (f"{session.participant_id}_{session.session_id}_scans.tsv", f"{session.participant_id}_scans.tsv"):
-        if (path := folder / name).is_file():
-            scans = tables.read(path, ["filename"])
+    _, person, name = session
+    folder = f"{root}/{person}/{name}" if name in nested else f"{root}/{person}"
+    for table in (f"{folder}/{person}_{name}_scans.tsv", f"{folder}/{person}_scans.tsv"):
+        if os.path.isfile(table):  # noqa: PTH113  (asked for every session: paths as text are several times faster)
+            scans = tables.read(Path(table), ["filename"])
             if "acq_time" in scans.columns and scans["acq_time"].notna().any():
-                yield session.participant_id, session.session_id, str(scans["acq_time"].dropna().min())
+                yield person, name, str(scans["acq_time"].dropna().min())
             return

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from fimbria.data.cohort.cohort import IDS, Cohort, Session
-from fimbria.data.images.bids import folders, matching
-from fimbria.data.images.source import only
+from fimbria.data.images.bids import folders
+from fimbria.data.images.listing import listed
 from fimbria.errors import InputError, Problem, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fimbria.data.images.pipelines import Pipeline
-
-
-@dataclass(frozen=True)
-class Caps:
-    """A CAPS folder.
-
-    Attributes
-    ----------
-    root
-        Its folder, which holds ``subjects``.
-    pipeline
-        Which of its images are wanted.
-    """
-
-    root: Path
-    pipeline: Pipeline
-
-    def find(self, session: Session) -> Path:
-        """Give the one image of a session.
-
-        Raises
-        ------
-        ImageError
-            When there is none, or several.
-        """
-        folder = session_folder(self.root, session) / self.pipeline.folder
-        remedy = f"Looked in {folder}. Make it with `fimbria preprocess {self.pipeline.name}`."
-        return only(matching(folder, self.pipeline, session), f"{self.pipeline.name} image", session, remedy)
 
 
 def session_folder(root: Path, session: Session) -> Path:
@@ -78,13 +49,17 @@ def cohort(root: Path, pipeline: Pipeline, dataset: str = "") -> Cohort:
         When the folder is no CAPS, or empty.
     """
     check(root)
-    people = folders(root / "subjects", "sub-")
-    sessions = [Session(dataset, person.name, folder.name) for person in people for folder in folders(person, "ses-")]
+    subjects = root / "subjects"
+    sessions = [
+        Session(dataset, person, name)
+        for person in folders(subjects, "sub-")
+        for name in folders(subjects / person, "ses-")
+    ]
     refuse(
         str(root),
         [] if sessions else [Problem("it holds no sub-*/ses-* folder", "preprocess or generate images first")],
     )
-    listed = Cohort(pd.DataFrame([tuple(s) for s in sessions], columns=list(IDS)), dataset or root.name)
-    present = [bool(matching(session_folder(root, s) / pipeline.folder, pipeline, s)) for s in listed.sessions]
-    gone = [f"no {pipeline.name} image"] * len(listed)
-    return listed.keep(present, f"has a {pipeline.name} image", gone)
+    listed_ones = Cohort(pd.DataFrame(sessions, columns=list(IDS)), dataset or root.name)
+    images = listed(root, pipeline)
+    gone = [f"no {pipeline.name} image"] * len(sessions)
+    return listed_ones.keep([images.has(session) for session in sessions], f"has a {pipeline.name} image", gone)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+_TINY = 1e-9  # mm^3 of a voxel
 _NIFTI_1, _NIFTI_2 = 348, 540  # bytes of the header, which are its first number
 _BROKEN: tuple[type[Exception], ...] = (
     EOFError,
@@ -54,9 +55,16 @@ class Image:
     array: NDArray[Any]
     grid: Grid
 
+    def upright(self) -> Image:
+        """Give the same image with its axes running right, anterior, superior (RAS+), as near as they can; nothing is resampled."""
+        turned = io_orientation(self.grid.affine)
+        if np.array_equal(turned, [[0, 1], [1, 1], [2, 1]]):
+            return self
+        return Image(apply_orientation(self.array, turned), self.grid.upright())
+
     def digest(self) -> str:
         """Give the SHA-256 of shape and voxels laid out RAS+: the same image has the same, however it is stored."""
-        upright = apply_orientation(self.array, io_orientation(self.grid.affine))
+        upright = self.upright().array
         shape = "x".join(map(str, upright.shape)).encode()
         voxels = np.ascontiguousarray(upright, dtype=np.float32)
         digest = hashlib.sha256(shape)
@@ -87,8 +95,8 @@ def read(path: Path) -> Image:
         raise ImageError(msg) from error
     except _BROKEN as error:
         raise ImageError(_broken(path, error)) from error
-    array = _three_dimensional(array, path)
-    return Image(array, Grid(array.shape, affine))
+    array = array.reshape(_three_dimensional(array.shape, path), order="A")
+    return Image(array, Grid(array.shape, _placing(affine, path)))
 
 
 def read_grid(path: Path) -> Grid:
@@ -112,10 +120,7 @@ def read_grid(path: Path) -> Grid:
         raise ImageError(msg) from error
     except _BROKEN as error:
         raise ImageError(_broken(path, error)) from error
-    while len(shape) > 3 and shape[-1] == 1:  # noqa: PLR2004  (three axes of space)
-        shape = shape[:-1]
-    _refuse_other_than_three(shape, path)
-    return Grid(shape, affine)
+    return Grid(_three_dimensional(shape, path), _placing(affine, path))
 
 
 def write(path: Path, array: NDArray[Any], grid: Grid) -> None:
@@ -137,17 +142,25 @@ def write(path: Path, array: NDArray[Any], grid: Grid) -> None:
     write_bytes(path, igzip.compress(content, compresslevel=1, mtime=0) if path.name.endswith(".gz") else content)
 
 
-def _three_dimensional(array: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
-    while array.ndim > 3 and array.shape[-1] == 1:  # noqa: PLR2004  (three axes of space)
-        array = array[..., 0]
-    _refuse_other_than_three(array.shape, path)
-    return array
-
-
-def _refuse_other_than_three(shape: tuple[int, ...], path: Path) -> None:
-    if len(shape) != 3 or min(shape) < 1:  # noqa: PLR2004  (three axes of space)
+def _three_dimensional(shape: tuple[int, ...], path: Path) -> tuple[int, ...]:
+    """Give the three axes of space; further ones of one voxel, at the end or the beginning, say nothing."""
+    sides = shape
+    while len(sides) > 3 and sides[-1] == 1:  # noqa: PLR2004  (three axes of space)
+        sides = sides[:-1]
+    while len(sides) > 3 and sides[0] == 1:  # noqa: PLR2004  (as above)
+        sides = sides[1:]
+    if len(sides) != 3 or min(sides) < 1:  # noqa: PLR2004  (as above)
         msg = f"{path} is {'x'.join(map(str, shape)) or 'without a shape'}; a three-dimensional image was wanted."
         raise ImageError(msg)
+    return sides
+
+
+def _placing(affine: NDArray[np.float64], path: Path) -> NDArray[np.float64]:
+    """Refuse an affine that gives no place to each voxel."""
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < _TINY:
+        msg = f"{path} does not say where its voxels lie: its affine is {affine[:3].round(3).tolist()}. Convert it again from where it came from."
+        raise ImageError(msg)
+    return affine
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import scipy  # its ndimage is loaded where it is first needed: decoding alone never does
 
 from fimbria.data.images.nifti import Image
 
@@ -36,8 +36,8 @@ def resampled(image: Image, grid: Grid) -> Image:
     step = np.linalg.norm(to_old[:3, :3], axis=1)  # old voxels per new voxel along each old axis
     sigma = np.sqrt(np.maximum(step**2 - 1, 0)) / np.sqrt(8 * np.log(2))
     if sigma.any():
-        array = ndimage.gaussian_filter(array, sigma, truncate=3)
-    sampled = ndimage.affine_transform(
+        array = scipy.ndimage.gaussian_filter(array, sigma, truncate=3)
+    sampled = scipy.ndimage.affine_transform(
         array, to_old[:3, :3], to_old[:3, 3], output_shape=grid.shape, order=1, mode="grid-constant"
     )
     return Image(np.ascontiguousarray(sampled, dtype=np.float32), grid)

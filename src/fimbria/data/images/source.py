@@ -26,6 +26,10 @@ class ImageSource(Protocol):
         """
         ...
 
+    def has(self, session: Session) -> bool:
+        """Tell whether there is an image of a session, or several."""
+        ...
+
 
 def only(found: Sequence[Path], what: str, session: Session, remedy: str) -> Path:
     """Give the one file that was found.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 from torch.utils.data import Dataset
 
 from fimbria.data.extraction import Location, take
+from fimbria.learning.samples.augmentation import Augmentation, augmented, draws
 from fimbria.learning.samples.sample import Sample, Whose
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from fimbria.data.cohort.cohort import Session
@@ -21,47 +25,122 @@ if TYPE_CHECKING:
     from fimbria.learning.samples.normalization import Normalization
 
 
+class Turn(NamedTuple):
+    """A sample, and the epoch that it is wanted for: what is drawn for it follows from both."""
+
+    epoch: int
+    sample: int
+
+
+@dataclass(frozen=True, eq=False)
+class Augmenting:
+    """How samples are changed as they are learnt from.
+
+    Attributes
+    ----------
+    augmentations
+        In the order in which they are applied.
+    seed
+        What is drawn is a function of (seed, epoch, sample), so it depends neither on the number of workers nor on
+        where a training was broken off.
+    here
+        Whether they are applied where samples are read; else they are drawn there, and applied to whole batches on
+        the device.
+    """
+
+    augmentations: tuple[Augmentation, ...]
+    seed: int
+    here: bool = True
+
+
 @dataclass(frozen=True, eq=False)
 class PartDataset(Dataset[Sample]):
-    """Every part of every image: sample ``i`` is part ``i % parts`` of image ``i // parts``.
+    """Every part of every image, image after image.
 
     Attributes
     ----------
     sessions
         Whose the images are.
-    entries
-        The images, one a session, all of one shape.
+    images
+        One or several channels a session, all of one shape; None where a further channel is missing.
     locations
         How each is cut.
-    normalization
-        How intensities are scaled.
+    normalizations
+        How intensities are scaled, one a channel.
     targets
         What is to be learnt, ``(session, ...)``; None where it is not known.
+    places
+        Which of `locations` each image gives; None for all.
+    augmenting
+        How samples are changed; None for samples that are only looked at.
+    lacking
+        A further channel may be missing: it is then zero, and one more channel for each says whether it is there.
     """
 
     sessions: tuple[Session, ...]
-    entries: tuple[Entry, ...]
+    images: tuple[tuple[Entry | None, ...], ...]
     locations: tuple[Location, ...]
-    normalization: Normalization
+    normalizations: tuple[Normalization, ...]
     targets: Tensor | None = None
+    places: tuple[Sequence[int], ...] | None = None
+    augmenting: Augmenting | None = None
+    lacking: bool = False
+    _ends: NDArray[np.int64] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Count the samples of each image."""
+        numbers = [len(self.locations)] * len(self.sessions) if self.places is None else list(map(len, self.places))
+        object.__setattr__(self, "_ends", np.cumsum(numbers))
 
     def __len__(self) -> int:
         """Count the samples."""
-        return len(self.entries) * len(self.locations)
+        return int(self._ends[-1]) if len(self._ends) else 0
 
-    def __getitem__(self, index: int) -> Sample:
-        """Read one sample, and no more of its image than that."""
-        image, place = divmod(index, len(self.locations))
-        entry, location = self.entries[image], self.locations[place]
-        scaled = self.normalization(take(entry, location), entry.statistics)
-        if location.mask is not None:
-            scaled[:, ~location.mask] = 0
-        target = None if self.targets is None else self.targets[image]
-        return Sample(
-            torch.from_numpy(np.ascontiguousarray(scaled)), target, Whose(*self.sessions[image], location.index)
+    def __getitem__(self, wanted: int | Turn) -> Sample:
+        """Read one sample, and no more of its images than that; of epoch 0 where none is told."""
+        epoch, index = wanted if isinstance(wanted, Turn) else Turn(0, int(wanted))
+        image = int(np.searchsorted(self._ends, index, side="right"))
+        place = index - (int(self._ends[image - 1]) if image else 0)
+        location = self.locations[place if self.places is None else self.places[image][place]]
+        entries = self.images[image]
+        channels = [self._scaled(number, entry, location) for number, entry in enumerate(entries)]
+        part = channels[0] if len(channels) == 1 else np.concatenate(channels)
+        drawn = (
+            draws(self.augmenting.augmentations, (self.augmenting.seed, epoch, index), part.shape)
+            if self.augmenting
+            else ()
         )
+        if self.augmenting and self.augmenting.here:
+            part = augmented(part, self.augmenting.augmentations, drawn)
+        if self.lacking:
+            part = _marked(part, [entry is not None for entry in entries])
+        target = None if self.targets is None else self.targets[image]
+        whose = Whose(*self.sessions[image], location.index)
+        return Sample(torch.from_numpy(np.ascontiguousarray(part)), target, whose, drawn)
+
+    def _scaled(self, channel: int, entry: Entry | None, location: Location) -> NDArray[np.float32]:
+        """Read the part of one channel and scale it; what is no voxel of the part becomes background."""
+        if entry is None:
+            return np.zeros(location.shape, dtype=np.float32)
+        inside = location.inside
+        scaled = self.normalizations[channel](take(entry, location), entry.statistics, entry.nonzero, inside)
+        return scaled if inside is None else np.where(inside, scaled, np.float32(location.background))
 
     @property
     def sample_shape(self) -> Shape:
         """Shape of a sample's image, ``(channel, ...)``."""
-        return self.locations[0].shape
+        return sample_shape(self.locations[0], len(self.normalizations), lacking=self.lacking)
+
+
+def sample_shape(location: Location, channels: int, *, lacking: bool = False) -> Shape:
+    """Give the shape of a sample, ``(channel, ...)``: every channel of every image, then a mark for each that may lack."""
+    of_one, *space = location.shape
+    return (of_one * channels + (channels - 1 if lacking else 0), *space)
+
+
+def _marked(part: NDArray[np.float32], present: Sequence[bool]) -> NDArray[np.float32]:
+    """Empty the channels that are missing, whatever was done to them, and say of each further one whether it is there."""
+    each = len(part) // len(present)
+    there = np.repeat(np.asarray(present, dtype=np.float32), each).reshape(-1, *[1] * (part.ndim - 1))
+    marks = np.broadcast_to(there[each::each], (len(present) - 1, *part.shape[1:]))
+    return np.concatenate([part * there, marks])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,17 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from fimbria.learning.samples.augmentation import augmented_batch
+from fimbria.learning.samples.dataset import Turn
 from fimbria.learning.samples.sample import Batch, collate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fimbria.learning.samples.dataset import PartDataset
+
+
+_AHEAD = 4  # batches that each worker reads ahead of the network
 
 
 @dataclass
@@ -32,12 +37,13 @@ class _Order:
     def __len__(self) -> int:
         return ceil(self.samples / self.batch_size)
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[Turn]]:
         order = np.arange(self.samples)
         if self.seed is not None:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(self.samples)
         for batch in range(self.start, len(self)):
-            yield order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
+            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
+            yield [Turn(self.epoch, sample) for sample in chosen]
 
 
 def _leave_interrupts_to_the_parent(worker: int) -> None:  # noqa: ARG001  (torch passes the worker's number)
@@ -75,6 +81,7 @@ class Loader:
             batch_sampler=self._order,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
+            prefetch_factor=_AHEAD if self.workers > 0 else None,
             pin_memory=torch.cuda.is_available(),
             collate_fn=collate,
             worker_init_fn=_leave_interrupts_to_the_parent,
@@ -83,6 +90,21 @@ class Loader:
     def __len__(self) -> int:
         """Count the batches of an epoch."""
         return len(self._order)
+
+    def augmented(self, batch: Batch) -> Batch:
+        """Apply to a batch, where it lies, the augmentations that are left for the device; otherwise give it as it is."""
+        augmenting = self.parts.augmenting
+        if augmenting is None or augmenting.here:
+            return batch
+        marks = len(self.parts.normalizations) - 1 if self.parts.lacking else 0
+        channels = batch.images.shape[1] - marks
+        images = augmented_batch(batch.images[:, :channels], augmenting.augmentations, batch.drawn)
+        if marks:
+            there = batch.images[:, channels:]
+            of_each = torch.cat([torch.ones_like(there[:, :1]), there], dim=1)
+            images = images * of_each.repeat_interleave(channels // (marks + 1), dim=1)
+            images = torch.cat([images, there], dim=1)
+        return replace(batch, images=images)
 
     def batches(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
         """Give the batches of an epoch, from the batch numbered `start` on."""

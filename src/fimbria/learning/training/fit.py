@@ -34,6 +34,6 @@ def fit(learner: Learner, train: Loader, validation: Loader, epochs: int, part: 
     """
     while learner.epoch < epochs:
         for batch in train.batches(learner.epoch, start=learner.step):
-            yield learner.learn(batch)
+            yield learner.learn(train.augmented(batch.to(learner.device)))
         scored = predict(learner.runner, learner.task, validation.batches(), part, learner.device)
         yield learner.close_epoch(scored)

@@ -140,7 +140,7 @@ class Learner:
         self._optimizer.step()
         self._whose += batch.whose
         self._outputs.append(outputs.detach().float().cpu())
-        self._targets.append(batch.targets)
+        self._targets.append(batch.targets.cpu())
         self.step += 1
         return Step(self.epoch, self.step - 1, value)
 

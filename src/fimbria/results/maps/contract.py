@@ -21,6 +21,22 @@ _LEEWAY = 4.0  # times the odds seen in training: scanners differ, but not by mo
 
 
 @dataclass(frozen=True)
+class Channel:
+    """Further images that weights were learnt from, beside the first of each session.
+
+    Attributes
+    ----------
+    pipeline, relative_mean
+        As those of the first.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    pipeline: Mapping[str, Any]
+    relative_mean: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Contract:
     """The images that weights were learnt from.
 
@@ -41,6 +57,8 @@ class Contract:
         What the network says of an input that follows from `golden_seed`; weights that say anything else are damaged.
     golden_seed
         Seed of that input.
+    channels
+        Further images of a session, on the same grid.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -55,29 +73,31 @@ class Contract:
     relative_mean: tuple[float, float]
     golden_output: tuple[float, ...]
     golden_seed: int
+    channels: tuple[Channel, ...] = ()
 
     @classmethod
     def of(
         cls,
-        entries: Sequence[Entry],
+        channels: Sequence[Sequence[Entry]],
         *,
-        pipeline: Mapping[str, Any],
+        pipelines: Sequence[Mapping[str, Any]],
         space: str,
         input_size: Sequence[int],
         golden: tuple[int, Sequence[float]],
     ) -> Self:
-        """Describe the training images, all on one grid."""
-        grid = entries[0].grid
-        means = [relative_mean(entry) for entry in entries]
+        """Describe the training images, all on one grid: those of each channel, and what preprocessed them."""
+        grid = channels[0][0].grid
+        ranges = [_range([relative_mean(entry) for entry in entries]) for entries in channels]
         return cls(
-            pipeline=dict(pipeline),
+            pipeline=dict(pipelines[0]),
             space=space,
             shape=grid.shape,
             affine=tuple(tuple(float(v) for v in row) for row in grid.affine),
             spacing_mm=grid.spacing_mm,
             orientation=grid.orientation,
             input_size=tuple(input_size),
-            relative_mean=(min(means), max(means)),
+            relative_mean=ranges[0],
+            channels=tuple(Channel(dict(made), seen) for made, seen in zip(pipelines[1:], ranges[1:], strict=True)),
             golden_output=tuple(float(v) for v in golden[1]),
             golden_seed=golden[0],
         )
@@ -104,31 +124,35 @@ class Contract:
         """Give what ``contract.json`` holds."""
         return asdict(self)
 
-    def breaches(self, entries: Iterable[tuple[str, Entry]]) -> list[Problem]:
+    def breaches(self, entries: Iterable[tuple[str, Entry]], channel: int = 0) -> list[Problem]:
         """Say what keeps images from being predicted with these weights.
 
         Parameters
         ----------
         entries
             What to call an image, and the image.
+        channel
+            Which of a session's images they are.
         """
         wanted = Grid(self.shape, np.asarray(self.affine))
-        low, high = _odds(self.relative_mean[0]) / _LEEWAY, _odds(self.relative_mean[1]) * _LEEWAY
+        expected = self if channel == 0 else self.channels[channel - 1]
+        name_of, (least, most) = expected.pipeline["name"], expected.relative_mean
+        low, high = _odds(least) / _LEEWAY, _odds(most) * _LEEWAY
         problems = []
         for name, entry in entries:
             if not entry.grid.matches(wanted):
                 problems.append(
                     Problem(
                         f"{name} is on another grid: {entry.grid}; the weights expect {wanted}",
-                        f"preprocess it with {self.pipeline['name']}",
+                        f"preprocess it with {name_of}",
                     )
                 )
             elif not low <= _odds(mean := relative_mean(entry)) <= high:
                 problems.append(
                     Problem(
                         f"{name} has other intensities: their mean lies at {mean:.0%} of their range, in training at "
-                        f"{self.relative_mean[0]:.0%} to {self.relative_mean[1]:.0%}",
-                        f"preprocess it with {self.pipeline['name']}, or look at it",
+                        f"{least:.0%} to {most:.0%}",
+                        f"preprocess it with {name_of}, or look at it",
                     )
                 )
         return problems
@@ -139,6 +163,10 @@ def relative_mean(entry: Entry) -> float:
     statistics = entry.statistics
     extent = statistics.maximum - statistics.minimum
     return (statistics.mean - statistics.minimum) / extent if extent else 0.0
+
+
+def _range(means: Sequence[float]) -> tuple[float, float]:
+    return (min(means), max(means)) if means else (0.0, 1.0)  # a channel that no training person has
 
 
 def _odds(share: float) -> float:

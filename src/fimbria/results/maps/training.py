@@ -14,7 +14,7 @@ from fimbria.atomic import replacing, write_json
 from fimbria.errors import MapsError, did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from fimbria.results.maps.paths import Paths
@@ -86,6 +86,29 @@ class Training:
             msg = f"{self.paths.root} has no weights chosen by {metric!r} in split-{self.split}: {hint}."
             raise MapsError(msg)
         return path
+
+    def keep_scaling(self, fitted: Sequence[Mapping[str, Any]], people: pd.DataFrame) -> None:
+        """Keep how intensities are scaled, where that was fitted, one a channel; and on whom."""
+        folder = self.paths.split(self.split)
+        tables.write(people, folder / "normalization_fitted_on.tsv")
+        write_json(folder / "normalization.json", [dict(one) for one in fitted])
+
+    def scaling(self) -> list[dict[str, Any]]:
+        """Read how intensities are scaled, where that was fitted; empty where it was not.
+
+        Raises
+        ------
+        MapsError
+            When it cannot be read.
+        """
+        path = self.paths.split(self.split) / "normalization.json"
+        try:
+            return [dict(one) for one in json.loads(path.read_text(encoding="utf-8"))]
+        except FileNotFoundError:
+            return []
+        except (UnicodeDecodeError, TypeError, ValueError) as error:
+            msg = f"{path} is broken: without it images cannot be scaled as the weights expect. Copy the MAPS again from where it came from."
+            raise MapsError(msg) from error
 
     def keep_contract(self, metric: str, contract: Mapping[str, Any]) -> None:
         """Keep what an image must be for these weights to mean anything."""

@@ -276,7 +276,8 @@ def _run(maps: Maps, notes: list[str]) -> dict[str, Any]:
         "facts": facts,
         "components": [
             (kind, c.get("name", ""), c.get("provider", ""), c.get("version", ""), _options(c.get("options", {})))
-            for kind, c in record.get("components", {}).items()
+            for kind, kept in record.get("components", {}).items()
+            for c in (kept if isinstance(kept, list) else [kept])
         ],
         "toml": anonymous(as_toml(maps.experiment)),
         "packages": packages,
