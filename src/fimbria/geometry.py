@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -54,6 +55,11 @@ class Grid:
     def matches(self, other: Grid, tolerance_mm: float = 1e-2) -> bool:
         """Tell whether both grids put every voxel at the same place."""
         return self.shape == other.shape and bool(np.allclose(self.affine, other.affine, atol=tolerance_mm, rtol=0))
+
+    def apart_mm(self, other: Grid) -> float:
+        """Give how far the voxels of two grids of one shape lie apart at most, mm: that of two corners."""
+        corners = np.array([[*corner, 1] for corner in product(*((0, side - 1) for side in self.shape))], dtype=float).T
+        return float(np.linalg.norm(((self.affine - other.affine) @ corners)[:3], axis=0).max())
 
     def cropped(self, box: Box) -> Grid:
         """Give the grid of a box cut out of this one."""

@@ -104,6 +104,20 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(_standing(folder)).free
 
 
+def sized(count: float) -> str:
+    """Write a number of bytes as people do.
+
+    Examples
+    --------
+    >>> sized(25_200_000), sized(812), sized(1.04e9)
+    ('25 MB', '812 bytes', '1.0 GB')
+    """
+    for unit, digits, name in ((1e9, 1, "GB"), (1e6, 0, "MB"), (1e3, 0, "kB")):
+        if count >= unit:
+            return f"{count / unit:.{digits}f} {name}"
+    return f"{count:.0f} bytes"
+
+
 def disk(folder: Path) -> int:
     """Give the number of the disk that holds `folder`, which need not exist yet."""
     return _standing(folder).stat().st_dev

@@ -58,6 +58,11 @@ class Registered(Generic[T]):
         return (inspect.getdoc(self.factory) or "").partition("\n")[0]
 
     @property
+    def details(self) -> str:
+        """The docstring after its first line: what its options mean."""
+        return (inspect.getdoc(self.factory) or "").partition("\n")[2].strip()
+
+    @property
     def origin(self) -> dict[str, str]:
         """Name, provider and version, as a MAPS records them."""
         return {"name": self.name, "provider": self.provider, "version": self.version}
@@ -106,7 +111,7 @@ class Registered(Generic[T]):
                 try:
                     values[name] = TypeAdapter(hint).validate_python(_several(chosen[name], hint))
                 except ValidationError as error:
-                    wrong.append(f"{name} = {chosen[name]!r}: {error.errors()[0]['msg'].lower()}")
+                    wrong.append(f"{name} = {chosen[name]!r}: {_why(error)}")
             elif parameter.default is inspect.Parameter.empty:
                 wrong.append(f"option {name!r} is needed")
             else:
@@ -248,6 +253,14 @@ def _several(value: object, hint: Any) -> object:  # noqa: ANN401  (any annotati
     """Accept one value where several may stand, as a flag given once is."""
     kind = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
     return (value,) if typing.get_origin(kind) is tuple and isinstance(value, (str, int, float)) else value
+
+
+def _why(error: ValidationError) -> str:
+    """Say in words what is wrong with a value."""
+    first = error.errors()[0]
+    if first["type"] == "missing":
+        return "more values were wanted, as [low, high]"
+    return f"{first['msg'][:1].lower()}{first['msg'][1:]}"
 
 
 def _default(factory: Callable[..., object], name: str, parameter: inspect.Parameter) -> object:

@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from fimbria.cli.options import pairs
 from fimbria.cli.screen import Screen, say
 from fimbria.errors import InputError, counted, listing
+from fimbria.provenance import sized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -326,7 +327,7 @@ def _extract(mode: str, caps: Path | None, pipeline: str, options: Mapping[str, 
         **opened,
     )
     size, error = done.room
-    say(f"{counted(done.images, 'image')} of {done.grid}; decoded they take {size / 1e6:.0f} MB.")
+    say(f"{counted(done.images, 'image')} of {done.grid}; decoded they take {sized(size)}.")
     if told.compact:
         say(f"Kept as 16-bit numbers: the largest error is {error:.3g}, in the images' units.")
     say(f"{counted(done.parts, 'part')} in all, each {'x'.join(map(str, done.sample_shape))} (channel, space).")

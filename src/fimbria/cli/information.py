@@ -130,7 +130,10 @@ def catalogue(
     if json:
         print_json(described)
         return
-    print_rows([{"what": key, "value": _worded(value)} for key, value in described.items() if key != "layers"])
+    apart = ("layers", "details")
+    print_rows([{"what": key, "value": _worded(value)} for key, value in described.items() if key not in apart])
+    if described["details"]:
+        say(f"\n{described['details']}")
     if described.get("layers"):
         say("\n".join(described["layers"]))
 

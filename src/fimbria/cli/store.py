@@ -9,6 +9,7 @@ from cyclopts import App
 
 from fimbria.cli.screen import Screen, print_json, print_rows, say
 from fimbria.errors import counted
+from fimbria.provenance import sized
 
 app = App(name="store", help="The decoded images that trainings read: what there is, whether it is whole, what can go.")
 
@@ -58,7 +59,7 @@ def list_(store: Path, *, json: bool = False) -> None:
         unneeded[one.transform] += not one.needed
     print_rows(
         [
-            {"decoded": name, "images": counts[name], "MB": f"{sizes[name] / 1e6:.1f}", "not needed": unneeded[name]}
+            {"decoded": name, "images": counts[name], "size": sized(sizes[name]), "not needed": unneeded[name]}
             for name in sorted(counts)
         ]
     )
@@ -115,6 +116,6 @@ def prune(store: Path, *, unused_days: float | None = None, dry_run: bool = Fals
 
     files, freed = prune_store(store, unused_days=unused_days, dry_run=dry_run)
     said = "would be removed" if dry_run else "removed"
-    say(f"{counted(len(files), 'file')} {said}, {freed / 1e6:.1f} MB.")
+    say(f"{counted(len(files), 'file')} {said}, {sized(freed)}.")
     for path in files[:10] if dry_run else ():
         say(f"  {path}")

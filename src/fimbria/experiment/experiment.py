@@ -194,7 +194,7 @@ def _absolute(path: Path) -> Path:
 def _absolute_folders(caps: Path | Mapping[str, Path]) -> str | dict[str, str]:
     if isinstance(caps, Path):
         return str(_absolute(caps))
-    return {name: str(_absolute(folder)) for name, folder in caps.items()}
+    return {name: str(_absolute(Path(folder))) for name, folder in caps.items()}
 
 
 class Experiment(Section):

@@ -79,7 +79,7 @@ def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, 
     Returns
     -------
     dict
-        ``name``, ``provider``, ``version``, ``summary``, ``options``; for a network with `input_size` also
+        ``name``, ``provider``, ``version``, ``summary``, ``details``, ``options``; for a network with `input_size` also
         ``parameters``, ``input_size``, ``outputs`` and ``layers``.
 
     Raises
@@ -88,7 +88,7 @@ def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, 
         When there is no such component, or a network cannot take such an input.
     """
     found = _registry(kind).find(name)
-    described = {**found.origin, "summary": found.summary, "options": _options(kind, found)}
+    described = {**found.origin, "summary": found.summary, "details": found.details, "options": _options(kind, found)}
     if input_size is None:
         return described
     if kind != "networks":

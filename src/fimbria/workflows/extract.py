@@ -24,7 +24,7 @@ from fimbria.data.images.pipelines import Pipeline, pipeline
 from fimbria.errors import InputError, Problem, counted, listing, refuse
 from fimbria.execution import executor, run
 from fimbria.experiment.experiment import merged
-from fimbria.provenance import free_bytes
+from fimbria.provenance import free_bytes, sized
 from fimbria.workflows.cohorts import listed_cohort
 from fimbria.workflows.images import cut, gathered
 from fimbria.workflows.show import Show, quiet
@@ -139,6 +139,9 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     ProblemsError, InputError
         For unfit options first, then for every image that cannot be used.
     """
+    if jobs < 1:
+        msg = f"--jobs {jobs}: at least 1 is needed."
+        raise InputError(msg)
     sets = DataSets.of(Path(data_set) if isinstance(data_set, str) else data_set)
     chosen = extraction.find(mode)
     complete = chosen.options(dict.fromkeys(GIVEN), dict(options or {}))
@@ -155,7 +158,7 @@ def extract(  # noqa: PLR0913  (what, of what, how)
         mode, complete, made.name, wanted, file.name, glob=made.glob, tensors=tensors, spacing=spacing
     )
     _refuse_other(file, content)
-    people = Cohort.read(Path(table)).sessions if table else _everybody(sets, where)
+    people = Cohort.read(Path(table)).sessions if table else _everybody(sets, where, show)
     done = gathered([origin], people, jobs=jobs, allow_missing=allow_missing, show=show)
     entries = done.channels[0]
     parts = cut(chosen, complete, origin, entries, jobs, show)
@@ -204,6 +207,9 @@ def described(experiment: Experiment) -> Experiment:
         msg = f"no description {named!r} in {places[0].parent}. There is: {listing(known, 20) or 'none'}."
         raise InputError(msg)
     told = read_description(file)
+    if told.spacing and experiment.data.spacing not in (None, told.spacing):
+        msg = f"{file} is of images at {told.spacing:g} mm, the experiment says {experiment.data.spacing:g}. Leave --data.spacing out, or describe another."
+        raise InputError(msg)
     plain = experiment.plain()
     said = {"extraction": told.extraction, "pipeline": told.pipeline}
     kept = {key: value for key, value in plain["data"].items() if key not in ("described", *said)}
@@ -257,7 +263,7 @@ class _Exporting:
                 Problem(f"{counted(twins, 'part')} would have the name of another", "give each a name of its own")
             )
         if size > (free := free_bytes(root)):
-            problems.append(Problem(f"they need {size / 1e9:.1f} GB and {root} has {free / 1e9:.1f}", "free some room"))
+            problems.append(Problem(f"they need {sized(size)} and {root} has {sized(free)}", "free some room"))
         refuse("the tensors", problems)
         with executor(min(jobs, len(todo))) as pool:
             for outcome in show.track(run(self, todo, pool), "writing tensors", len(todo)):
@@ -285,8 +291,17 @@ def _pipeline(name: str, options: Mapping[str, Any]) -> tuple[Pipeline, dict[str
     return found.build({}, wanted), wanted
 
 
-def _everybody(sets: DataSets, made: Pipeline) -> list[Session]:
-    return [session for name, folder in sets.items() for session in listed_cohort(folder, made, name).sessions]
+def _everybody(sets: DataSets, made: Pipeline, show: Show) -> list[Session]:
+    """List the sessions that have an image, and say how many have none."""
+    sessions: list[Session] = []
+    for name, folder in sets.items():
+        cohort = listed_cohort(folder, made, name)
+        left = [session for step in cohort.flow for session, _ in step.left]
+        if left:
+            without = counted(len(left), "session")
+            show.say(f"{without} of {folder.name} without a {made.name} image: {listing(list(map(str, left)))}.")
+        sessions += cohort.sessions
+    return sessions
 
 
 def _room(entries: Iterable[Entry]) -> tuple[int, float]:
@@ -298,7 +313,11 @@ def _description_file(sets: DataSets, made: Pipeline, store: str | Path | None, 
     """Say where a description is written: in the CAPS, where ClinicaDL looks for it, or in the store where that is elsewhere."""
     first = next(iter(sets.folders.values()))
     place = Path(store) if store else first if made.layout == "caps" else default_root(first, made.layout)
-    return place / "tensor_extraction" / (name if name.endswith(".json") else f"{name}.json")
+    file = name if name.endswith(".json") else f"{name}.json"
+    if Path(file).name != file or file.startswith("."):
+        msg = f"--name {name}: a name was wanted, not a path."
+        raise InputError(msg)
+    return place / "tensor_extraction" / file
 
 
 def _default_name(mode: str, options: Mapping[str, Any], spacing: float | None) -> str:

@@ -11,9 +11,9 @@ from fimbria.data.extraction.origin import READ_NIFTI, Origin, Reading, tensors_
 from fimbria.data.extraction.store import Transform
 from fimbria.data.extraction.store.store import decoded
 from fimbria.data.images.datasets import DataSets
-from fimbria.errors import FimbriaError, ImageError, InputError, Problem, refuse
+from fimbria.errors import FimbriaError, ImageError, InputError, Problem, StorageError, refuse
 from fimbria.execution import executor, run
-from fimbria.provenance import disk, free_bytes
+from fimbria.provenance import disk, free_bytes, sized
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -134,6 +134,11 @@ def gathered(  # noqa: PLR0913  (what, of whom, and how)
             origin, (session, _) = todo[outcome.item[0]]
             if isinstance(outcome.error, ImageError):
                 _add(problems, {session: str(outcome.error)})
+            elif isinstance(outcome.error, StorageError) and origin.folder is None:
+                raise StorageError(
+                    outcome.error.errno,
+                    f"{outcome.error} Decoded images can be kept elsewhere: --store (--data.store).",
+                )
             elif outcome.error is not None:
                 raise outcome.error
             elif outcome.result is not None:
@@ -292,7 +297,7 @@ def _no_room(
             roots.setdefault(on, root)
     return [
         Problem(
-            f"decoding {images[on]} images needs {size / 1e9:.1f} GB and {roots[on]} has {free / 1e9:.1f} GB",
+            f"decoding {images[on]} images needs {sized(size)} and {roots[on]} has {sized(free)}",
             "free some room, keep them elsewhere with --store (--data.store), or in half the room with --compact (--data.compact)",
         )
         for on, size in needed.items()
@@ -316,6 +321,9 @@ def _on_other_grids(channels: Sequence[Mapping[Session, Entry]]) -> dict[Session
     wrong: dict[Session, list[str]] = {}
     for (channel, session), kind in kind_of.items():
         if kind != usual:
-            what = f"the image of {session} ({channels[channel][session].name}) is on another grid ({kinds[kind]}) than most ({kinds[usual]})"
+            entry, most = channels[channel][session], kinds[usual]
+            alike = str(kinds[kind]) == str(most)
+            how = f", its voxels up to {kinds[kind].apart_mm(most):.3g} mm away" if alike else ""
+            what = f"the image of {session} ({entry.name}) is on another grid ({kinds[kind]}) than most ({most}){how}"
             wrong.setdefault(session, []).append(f"{what}. Preprocess it like the others.")
     return wrong

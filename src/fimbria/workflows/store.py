@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fimbria.data.extraction.store.upkeep import Holding, damage, holdings, leftovers, remove
+from fimbria.errors import InputError
 from fimbria.execution import executor, run
 from fimbria.workflows.show import Show, quiet
 
@@ -99,6 +100,9 @@ def prune_store(
     InputError
         When the folder is no store.
     """
+    if unused_days is not None and unused_days < 0:
+        msg = f"--unused-days {unused_days:g}: a number of days was wanted, not less than 0."
+        raise InputError(msg)
     root = Path(root)
     files = leftovers(root, holdings(root), unused_days=unused_days)
     return files, sum(path.stat().st_size for path in files) if dry_run else remove(files)

@@ -223,6 +223,7 @@ def read_mask(path: Path, grid: Grid) -> NDArray[np.bool_]:
         image = Image(resampled(image, grid).array >= 0.5, grid)  # noqa: PLR2004  (half of the voxel)
     mask = image.array > 0
     if not mask.any():
-        msg = f"{path} is empty: the mask of a region needs at least one voxel."
+        empty = f"{path} is empty" + (f" on the grid of the images ({grid})" if values[-1] else "")
+        msg = f"{empty}: the mask of a region needs at least one voxel."
         raise ImageError(msg)
     return mask

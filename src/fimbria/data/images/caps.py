@@ -31,7 +31,7 @@ def check(root: Path) -> None:
         When it does not exist, holds no ``subjects``, or is a BIDS data set.
     """
     if not root.is_dir():
-        msg = f"there is no folder {root}; a CAPS was wanted. `fimbria preprocess` or `fimbria generate` makes one; if it has moved, `fimbria predict --caps` says where to."
+        msg = f"there is no folder {root}; a CAPS was wanted. `fimbria preprocess` or `fimbria generate` makes one; if it has moved, say where to (--caps, --data.caps)."
         raise InputError(msg)
     if not (root / "subjects").is_dir():
         bids = bool(folders(root, "sub-"))

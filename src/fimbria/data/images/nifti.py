@@ -88,7 +88,8 @@ def read(path: Path) -> Image:
         if nifti.get_data_dtype().kind not in "iuf":
             msg = f"its voxels are {nifti.get_data_dtype()}, one real number each was wanted"
             raise TypeError(msg)
-        array = np.asarray(nifti.dataobj, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what is too large becomes infinity, and is told as that
+            array = np.asarray(nifti.dataobj, dtype=np.float32)
         affine = np.asarray(nifti.affine, dtype=np.float64)
     except FileNotFoundError as error:
         msg = f"there is no image {path}."
@@ -181,6 +182,8 @@ def _header_bytes(content: bytes) -> int:
 
 
 def _broken(path: Path, error: Exception) -> str:
+    if isinstance(error, PermissionError):
+        return f"you may not read {path}. Ask its owner for permission, or leave the session out."
     if path.is_file():
         with path.open("rb") as stream:
             head = stream.read(2)

@@ -56,5 +56,5 @@ def only(found: Sequence[Path], what: str, session: Session, remedy: str) -> Pat
         msg = f"no {what} for {session}. {remedy}"
         raise ImageError(msg)
     names = listing([path.name for path in found])
-    msg = f"{len(found)} files for the {what} of {session} where one is wanted: {names}. Keep one, or move the others away."
+    msg = f"{len(found)} files for the {what} of {session} where one is wanted: {names}. Keep one, say which by an option of the pipeline, or move the others away."
     raise ImageError(msg)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fimbria.data.images.resample import resampled
-from fimbria.errors import ImageError
+from fimbria.errors import ImageError, InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,6 +40,15 @@ class Transform:
     spacing_mm: float | None = None
     nonfinite: float | None = None
     compact: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what is no spacing."""
+        if self.spacing_mm is not None and not (np.isfinite(self.spacing_mm) and self.spacing_mm > 0):
+            msg = f"--spacing {self.spacing_mm:g}: a voxel side in mm was wanted, greater than 0."
+            raise InputError(msg)
+        if self.nonfinite is not None and not np.isfinite(self.nonfinite):
+            msg = f"--nonfinite {self.nonfinite}: a number was wanted."
+            raise InputError(msg)
 
     @property
     def key(self) -> str:

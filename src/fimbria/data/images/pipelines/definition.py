@@ -55,6 +55,12 @@ class Option(Part):
         allowed = Literal[tuple(self.values)] if self.values and not self.open else str
         return Annotated[allowed, BeforeValidator(_worded)]
 
+    def said(self, name: str) -> str:
+        """Say what it is and what may be chosen."""
+        several = ", ".join(self.values)
+        fits = f" {several}{', or another' if self.open else ''}." if several else ""
+        return f"{name}: {self.help}{fits}"
+
     def piece(self, value: str) -> tuple[str, str]:
         """Give what a value puts into the pattern, and what is wrong with it."""
         if value in self.values:
@@ -170,7 +176,7 @@ class Definition(Part):
         ]
         vars(make)["__signature__"] = inspect.Signature(parameters, return_annotation=Pipeline)
         make.__name__ = self.name
-        make.__doc__ = "\n".join([self.summary, "", *(f"{n}: {o.help}" for n, o in self.options.items())]).strip()
+        make.__doc__ = "\n".join([self.summary, "", *(o.said(n) for n, o in self.options.items())]).strip()
         return make
 
 
