@@ -10,7 +10,7 @@ import pytest
 
 from fimbria import tables
 from fimbria.data.images import nifti
-from fimbria.errors import FimbriaError, ProblemsError
+from fimbria.errors import FimbriaError, MapsError, ProblemsError
 from fimbria.results.maps.maps import Maps
 from fimbria.workflows.extract import extract
 from fimbria.workflows.predict import predict
@@ -84,8 +84,26 @@ def test_what_was_fitted_is_kept_with_whom_it_was_fitted_on(study):
         assert len(maps.training(split).scaling()) == 2
         people = tables.read(study.maps / f"split-{split}" / "normalization_fitted_on.tsv")
         assert set(people["participant_id"]) == {who for _, who in maps.group("train", split).participants}
+        one, other = maps.training(split).scaling()
+        assert one["scale"] != other["scale"]  # each channel is fitted on its own images
     assert maps.training(0).scaling() != maps.training(1).scaling()
     assert len(predict(study.maps, study.test, group="test").table.frame) == len(tables.read(study.test))
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("[]"), lambda path: path.unlink()])
+def test_a_scaling_that_was_changed_or_lost_is_not_predicted_with(study, change):
+    data = {"normalization": {"name": "histogram", "scope": "image"}}
+    train(study.experiment.changed({**ONE_EPOCH, "data": data}), study.maps)
+    change(study.maps / "split-0" / "normalization.json")
+    with pytest.raises(MapsError, match=r"normalization\.json was changed or damaged"):
+        predict(study.maps, study.test, group="test")
+
+
+def test_an_augmentation_that_cannot_be_drawn_is_refused_before_anything_is_trained(study):
+    data = {"augmentation": [{"name": "flip", "axes": [2]}], "extraction": {"name": "slice", "direction": 2}}
+    with pytest.raises(ProblemsError, match="flip"):
+        train(study.experiment.changed({**ONE_EPOCH, "data": data}), study.maps)
+    assert not study.maps.exists()
 
 
 def named(tsv, name):

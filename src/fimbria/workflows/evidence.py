@@ -194,8 +194,8 @@ def refuse_changed_images(maps: Maps, channels: Sequence[Mapping[Session, Entry]
         With how many, and one of them.
     """
     now = fingerprints(channels)
-    both = _kept(maps).merge(now, how="left", on=[*IDS, "channel"], suffixes=("", "_now"))
-    changed = both.loc[both["sha256"] != both["sha256_now"], "file"]
+    both = _kept(maps).merge(now, how="outer", on=[*IDS, "channel"], suffixes=("", "_now"))
+    changed = both.loc[both["sha256"] != both["sha256_now"], "file"].fillna("one that was not there")
     if len(changed):
         msg = f"{len(changed)} images have changed since this training began ({changed.iloc[0]}, ...). Bring them back, or train anew."
         raise MapsError(msg)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from fimbria.geometry import Grid, Shape
 
 GIVEN = ("caps", "space", "grid")  # what an extraction is given by itself
+_BEGUN = "fimbria_export_begun"
 _UNSAID = {"foreground": 0.0, "reduce": 1, "every": 1, "background": 0.0}  # what goes without saying
 Write = Callable[[Path, "np.ndarray[Any, Any]"], None]
 
@@ -139,9 +140,6 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     ProblemsError, InputError
         For unfit options first, then for every image that cannot be used.
     """
-    if jobs < 1:
-        msg = f"--jobs {jobs}: at least 1 is needed."
-        raise InputError(msg)
     sets = DataSets.of(Path(data_set) if isinstance(data_set, str) else data_set)
     chosen = extraction.find(mode)
     complete = chosen.options(dict.fromkeys(GIVEN), dict(options or {}))
@@ -153,10 +151,12 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     where = tensors_of(made) if reading is not READ_NIFTI else made
     origin = Origin(sets, where, transform, Path(store) if store else None, reading)
     file = _description_file(sets, made, store, name or _default_name(mode, complete, spacing))
-    tensors = export is not None or _is_exported(file)
     content = description(
-        mode, complete, made.name, wanted, file.name, glob=made.glob, tensors=tensors, spacing=spacing
+        mode, complete, made.name, wanted, file.name, glob=made.glob, tensors=_promised(file, export), spacing=spacing
     )
+    # what tensors hold depends on these too, which ClinicaDL's words and our components do not say
+    content["fimbria"] |= {"nonfinite": nonfinite} if nonfinite is not None else {}
+    content["fimbria"] |= {"read_from": "tensors"} if reading is not READ_NIFTI else {}
     _refuse_other(file, content)
     people = Cohort.read(Path(table)).sessions if table else _everybody(sets, where, show)
     done = gathered([origin], people, jobs=jobs, allow_missing=allow_missing, show=show)
@@ -166,8 +166,10 @@ def extract(  # noqa: PLR0913  (what, of what, how)
     job = _Exporting(export, mode, made.name, complete, parts.locations, sets) if export else None
     if job and not _is_exported(file):
         job.refuse_taken(entries)
-    write_json(file, content)
+    if job:  # a run that is broken off here may go on, and does not promise what is not there yet
+        write_json(file, {**content, "prepare_dl": False, _BEGUN: True})
     exported = job.all(entries, parts.places, jobs, show) if job else 0
+    write_json(file, content)
     return Extracted(
         len(entries),
         next(iter(entries.values())).grid,
@@ -339,13 +341,20 @@ def _told(file: Path) -> dict[str, Any]:
         return {}
 
 
+def _promised(file: Path, export: Write | None) -> bool:
+    """Tell whether parts lie beside a description as tensors, or will."""
+    return export is not None or bool(_told(file).get("prepare_dl"))
+
+
 def _is_exported(file: Path) -> bool:
-    return bool(_told(file).get("prepare_dl"))
+    told = _told(file)
+    return bool(told.get("prepare_dl") or told.get(_BEGUN))
 
 
 def _refuse_other(file: Path, content: Mapping[str, Any]) -> None:
     # whether parts lie beside it as tensors may change: they can be written later
-    kept, new = ({**one, "prepare_dl": None} for one in (_told(file), json.loads(json.dumps(content))))
+    ours = {"prepare_dl": None, _BEGUN: None}
+    kept, new = ({**one, **ours} for one in (_told(file), json.loads(json.dumps(content))))
     if file.is_file() and kept != new:
         msg = f"{file} describes another extraction already. Give this one another --name."
         raise InputError(msg)

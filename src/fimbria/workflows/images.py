@@ -118,6 +118,9 @@ def gathered(  # noqa: PLR0913  (what, of whom, and how)
     ProblemsError
         For everything that is wrong with any of them.
     """
+    if jobs < 1:
+        msg = f"--jobs {jobs}: at least 1 is needed."
+        raise InputError(msg)
     looks = [_looked(origin, sessions) for origin in origins]
     problems: dict[Session, list[str]] = {}
     for place, look in enumerate(looks):

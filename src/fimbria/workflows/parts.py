@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from fimbria.data.cohort.cohort import Cohort, Session, clean_labels
 from fimbria.data.cohort.splits import Split
 from fimbria.data.extraction.origin import READ_NIFTI
-from fimbria.errors import Problem, refuse
+from fimbria.errors import FimbriaError, MapsError, Problem, refuse
+from fimbria.learning.samples.augmentation import draws
 from fimbria.learning.samples.dataset import Augmenting, PartDataset, sample_shape
 from fimbria.learning.samples.loader import Loader
 from fimbria.learning.samples.normalization import Fittable, Fitted, Normalization
@@ -219,10 +220,19 @@ class Parts:
         )
 
     def scaled_as(self, fitted: Sequence[Mapping[str, Any]]) -> Parts:
-        """Give the same parts with the scaling that was fitted when the weights were trained."""
+        """Give the same parts with the scaling that was fitted when the weights were trained.
+
+        Raises
+        ------
+        MapsError
+            When that was not kept for each channel.
+        """
         scaling: Normalization = self.choices.normalization.build()
         if not isinstance(scaling, Fittable):
             return replace(self, scaling=(scaling,) * len(self.images.channels))
+        if len(fitted) != len(self.images.channels):
+            msg = "the MAPS does not say how the images of each channel were scaled when its weights were trained. Copy it again from where it came from."
+            raise MapsError(msg)
         return replace(self, scaling=tuple(scaling.taken_up(dict(one)) for one in fitted))
 
     @property
@@ -273,6 +283,31 @@ class Parts:
             fabric,
             self.experiment.compute.seed,
         )
+
+
+def undrawable(parts: Parts) -> list[Problem]:
+    """Say which augmentations cannot be drawn for samples of this shape, before any sample is read."""
+    problems = []
+    for choice in parts.choices.augmentation:
+        try:
+            draws((choice.build(),), (0, 0, 0), parts.images.sample_shape)
+        except FimbriaError as error:
+            problems.append(Problem(str(error)))
+    return problems
+
+
+def empty_channels(parts: Parts, splits: Sequence[Split]) -> list[Problem]:
+    """Say which further channels nobody of a training side has: there is nothing to learn of them."""
+    names = [choice.component.name for choice in parts.choices.pipelines]
+    return [
+        Problem(
+            f"split-{split.index}: no training session has a {names[channel]} image",
+            "preprocess some, or leave that channel out (--data.channels)",
+        )
+        for split in splits
+        for channel, entries in enumerate(parts.images.of(split.train.sessions))
+        if not entries
+    ]
 
 
 def _optimizer_of(choice: Choice, module: nn.Module) -> torch.optim.Optimizer:

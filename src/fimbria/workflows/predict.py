@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fimbria.data.audit.material import Look, named
 from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
+from fimbria.data.extraction import digest
 from fimbria.data.images.datasets import DataSets
 from fimbria.errors import FimbriaError, InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
 from fimbria.learning.inference import predict as predict_samples
@@ -168,6 +169,7 @@ def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
         refuse_changed(maps.paths, maps.training(split).weights(metric))
         network = trained_network(parts, maps, split, metric, fabric)
         refuse_damaged(contracts[split, metric], network, fabric.device, maps)
+        refuse_changed(maps.paths, maps.training(split).scaling_file)
         loader = parts.scaled_as(maps.training(split).scaling()).loader(people, labelled=labelled)
         batches = show.track(loader.batches(), f"predicting with split {split}", len(loader))
         table = predict_samples(network, parts.task, batches, parts.part, fabric.device)
@@ -246,6 +248,9 @@ def _kept_contracts(maps: Maps, parts: Parts, splits: Sequence[int]) -> dict[tup
     for split in splits:
         for metric in parts.experiment.task.selection_metrics:
             contract = contracts[split, metric] = Contract.read(maps.training(split).contract(metric))
+            if contract.cut and contract.cut != digest(parts.images.locations):
+                what = f"split-{split}: images are not cut as in training: a mask, or the extraction, is another"
+                problems.append(Problem(what, "bring back the masks of the training (--caps with those first)"))
             for channel, entries in enumerate(parts.images.channels):
                 named = [
                     (f"{session} ({entry.name})" if channel else str(session), entry)

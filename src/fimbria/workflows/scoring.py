@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from fimbria.data.cohort.cohort import IDS
+from fimbria.data.extraction import digest
 from fimbria.errors import MapsError
 from fimbria.learning.inference import predict
 from fimbria.results.maps.contract import Contract
@@ -57,6 +58,7 @@ def contract_of(parts: Parts, split: Split, network: nn.Module, device: torch.de
         pipelines=[choice.record for choice in parts.choices.pipelines],
         space=parts.choices.pipeline.build().space,
         input_size=parts.images.sample_shape,
+        cut=digest(parts.images.locations),
         golden=(_GOLDEN_SEED, golden_output(network, parts.images.sample_shape, device)),
     )
 

@@ -18,6 +18,7 @@ from fimbria.data.audit.material import Fitted
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import IDS
 from fimbria.data.cohort.splits import Split, read_flow, read_splits
+from fimbria.data.images.datasets import DataSets
 from fimbria.errors import MapsError, Problem, refuse
 from fimbria.learning.networks import parameter_count
 from fimbria.learning.samples.normalization import Fittable
@@ -34,7 +35,16 @@ from fimbria.workflows.choices import resolve
 from fimbria.workflows.evidence import fingerprints, refuse_changed_images
 from fimbria.workflows.extract import described
 from fimbria.workflows.interrupt import postponed
-from fimbria.workflows.parts import Images, Parts, chosen_sessions, images, learnable, origins
+from fimbria.workflows.parts import (
+    Images,
+    Parts,
+    chosen_sessions,
+    empty_channels,
+    images,
+    learnable,
+    origins,
+    undrawable,
+)
 from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
 from fimbria.workflows.show import Show, quiet
 from fimbria.workflows.trust import kept_choices
@@ -109,7 +119,7 @@ def plan(experiment: Experiment, folder: Path | None = None, *, accept: Accept =
     task = learnable(splits, experiment, choices)  # once more: whoever has no image may have been the last of a class
     certificate = certify_training(experiment, splits, found.entries, origin, steps, fitted, accept)
     parts = Parts(experiment, choices, task, found)
-    refuse("the images", _empty_channels(parts, splits))
+    refuse("the experiment", [*empty_channels(parts, splits), *undrawable(parts)])
     refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))
     return Plan(parts, splits, certificate)
 
@@ -143,6 +153,8 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
     folder = Path(folder)
     refuse_occupied(folder)
     experiment = described(experiment.anchored())
+    if isinstance(experiment.data.caps, Path) and experiment.data.caps.suffix == ".tsv":
+        experiment = experiment.elsewhere(DataSets.of(experiment.data.caps).folders)  # the table may not last
     planned = plan(experiment, folder, accept=accept, show=show)
     if planned.certificate:
         tell(planned.certificate, show)
@@ -330,20 +342,6 @@ def _planned_again(maps: Maps, trusted: Sequence[str], show: Show) -> Plan:
     parts = Parts(experiment, choices, task, images(strict, choices, _everybody(splits), show=show))
     refuse_changed_images(maps, parts.images.channels)
     return Plan(parts, splits)
-
-
-def _empty_channels(parts: Parts, splits: Sequence[Split]) -> list[Problem]:
-    """Say which further channels nobody of a training side has: there is nothing to learn of them."""
-    names = [choice.component.name for choice in parts.choices.pipelines]
-    return [
-        Problem(
-            f"split-{split.index}: no training session has a {names[channel]} image",
-            "preprocess some, or leave that channel out (--data.channels)",
-        )
-        for split in splits
-        for channel, entries in enumerate(parts.images.of(split.train.sessions))
-        if not entries
-    ]
 
 
 def _fitted(choices: Choices, splits: Sequence[Split]) -> tuple[Fitted, ...]:

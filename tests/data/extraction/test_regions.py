@@ -232,3 +232,17 @@ def test_a_mask_that_cannot_be_read_is_an_image_error(tmp_path, grid):
     (tmp_path / "x.nii.gz").write_bytes(b"junk")
     with pytest.raises(ImageError, match=r"x\.nii\.gz is not packed"):
         read_mask(tmp_path / "x.nii.gz", grid)
+
+
+def test_a_mask_that_is_stored_the_other_way_round_is_turned_as_images_are(grid, keep):
+    mask = ball(grid.shape, (2, 5, 6), 2)
+    flipped = np.diag([-1.0, 1, 1, 1])
+    flipped[0, 3] = grid.shape[0] - 1
+    path = keep("left", mask[::-1], Grid(grid.shape, grid.affine @ flipped))
+    assert np.array_equal(read_mask(path, grid), mask)
+
+
+def test_a_template_is_a_name_and_no_path(tmp_path, grid, keep):
+    keep("left", ball(grid.shape, (2, 5, 6), 2))
+    with pytest.raises(InputError, match="not a path"):
+        build(tmp_path, grid, "left", template="../elsewhere")

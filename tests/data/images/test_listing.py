@@ -94,7 +94,7 @@ def test_a_link_to_a_file_within_the_data_set_is_followed(data):
     "place", ["sub-01/ses-1/anat/sub-01_ses-1_T1w.nii.gz", "sub-01/ses-1/anat", "sub-01/ses-1", "sub-01"]
 )
 def test_a_link_out_of_the_data_set_is_refused_wherever_it_stands(data, tmp_path, place):
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = tmp_path / f"{data.name}-private"  # whose name begins as the data set's does
     (data / place).rename(elsewhere)
     (data / place).symlink_to(elsewhere)
     with pytest.raises(ImageError) as caught:

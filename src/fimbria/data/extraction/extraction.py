@@ -6,6 +6,7 @@ leaves parts out by what an image shows says so by being `Choosy`.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -140,6 +141,17 @@ class Choosy(Protocol):
 
 
 extraction: Registry[Extraction] = Registry("extraction")
+
+
+def digest(locations: Sequence[Location]) -> str:
+    """Give the SHA-256 of how images are cut: every box, mask and padding, in their order."""
+    taken = hashlib.sha256()
+    for one in locations:
+        box = [(side.start, side.stop, side.step or 1) for side in one.box]
+        taken.update(repr((one.index, box, one.flat, one.channels, one.padding, one.background)).encode())
+        if one.mask is not None:
+            taken.update(np.packbits(one.mask).tobytes())
+    return taken.hexdigest()
 
 
 def take(image: Sliceable, location: Location) -> NDArray[Any]:

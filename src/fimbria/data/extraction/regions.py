@@ -139,6 +139,9 @@ def regions(  # noqa: PLR0913  (what, where, and how it is cut)
     """
     problems, masks, files = [], [], []
     called = template or space
+    if Path(called).name != called:
+        msg = f"--template {called}: the name of a space was wanted, not a path."
+        raise InputError(msg)
     if not called:
         what = "the images' pipeline does not say which template they lie on, so no mask can be looked for"
         problems.append(Problem(what, "name the template of the masks: --template, as in masks/tpl-<template>"))

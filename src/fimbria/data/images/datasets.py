@@ -111,7 +111,8 @@ class DataSets:
         InputError
             When one of several has no name, or a name is told twice.
         """
-        split = [word.partition("=") if "=" in word else ("", "=", word) for word in words]
+        # a path may hold a "=" of its own
+        split = [("", "=", word) if "/" in word.partition("=")[0] else _parted(word) for word in words]
         twice = {name for name, _, _ in split if [one for one, _, _ in split].count(name) > 1}
         problems = [
             Problem(f"{name or 'a data set without a name'} is told more than once", "NAME=PATH, each name once")
@@ -174,6 +175,10 @@ class DataSets:
                 problems.append(Problem(f"{name}: {error}" if name else str(error)))
         refuse("the data sets", problems)
         return ScatteredImages(self, pipeline)
+
+
+def _parted(word: str) -> tuple[str, str, str]:
+    return word.partition("=") if "=" in word else ("", "=", word)
 
 
 @dataclass(frozen=True, eq=False)

@@ -59,6 +59,8 @@ class Contract:
         Seed of that input.
     channels
         Further images of a session, on the same grid.
+    cut
+        SHA-256 of how images are cut, masks of regions included; empty where that is not known.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")
@@ -74,9 +76,10 @@ class Contract:
     golden_output: tuple[float, ...]
     golden_seed: int
     channels: tuple[Channel, ...] = ()
+    cut: str = ""
 
     @classmethod
-    def of(
+    def of(  # noqa: PLR0913  (of what, and what was done to it)
         cls,
         channels: Sequence[Sequence[Entry]],
         *,
@@ -84,6 +87,7 @@ class Contract:
         space: str,
         input_size: Sequence[int],
         golden: tuple[int, Sequence[float]],
+        cut: str = "",
     ) -> Self:
         """Describe the training images, all on one grid: those of each channel, and what preprocessed them."""
         grid = channels[0][0].grid
@@ -97,6 +101,7 @@ class Contract:
             orientation=grid.orientation,
             input_size=tuple(input_size),
             relative_mean=ranges[0],
+            cut=cut,
             channels=tuple(Channel(dict(made), seen) for made, seen in zip(pipelines[1:], ranges[1:], strict=True)),
             golden_output=tuple(float(v) for v in golden[1]),
             golden_seed=golden[0],
@@ -140,7 +145,10 @@ class Contract:
         low, high = _odds(least) / _LEEWAY, _odds(most) * _LEEWAY
         problems = []
         for name, entry in entries:
-            if not entry.grid.matches(wanted):
+            if entry.grid.matches(wanted.upright()) and not entry.grid.matches(wanted):
+                what = f"{name} is read with axes that run right, anterior, superior; the weights were learnt from images that an earlier version did not turn"
+                problems.append(Problem(what, "train anew"))
+            elif not entry.grid.matches(wanted):
                 problems.append(
                     Problem(
                         f"{name} is on another grid: {entry.grid}; the weights expect {wanted}",

@@ -91,7 +91,12 @@ class Training:
         """Keep how intensities are scaled, where that was fitted, one a channel; and on whom."""
         folder = self.paths.split(self.split)
         tables.write(people, folder / "normalization_fitted_on.tsv")
-        write_json(folder / "normalization.json", [dict(one) for one in fitted])
+        write_json(self.scaling_file, [dict(one) for one in fitted])
+
+    @property
+    def scaling_file(self) -> Path:
+        """Where it is kept how intensities are scaled, if that was fitted."""
+        return self.paths.split(self.split) / "normalization.json"
 
     def scaling(self) -> list[dict[str, Any]]:
         """Read how intensities are scaled, where that was fitted; empty where it was not.
@@ -101,7 +106,7 @@ class Training:
         MapsError
             When it cannot be read.
         """
-        path = self.paths.split(self.split) / "normalization.json"
+        path = self.scaling_file
         try:
             return [dict(one) for one in json.loads(path.read_text(encoding="utf-8"))]
         except FileNotFoundError:

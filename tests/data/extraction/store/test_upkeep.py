@@ -191,3 +191,23 @@ def test_a_broken_note_is_passed_over(store, source, content):
     (path,) = (store.root / "sources").rglob("*.json")
     path.write_text(content)
     assert list(notes(store.root)) == []
+
+
+def test_a_source_that_was_only_touched_is_still_needed(store, source):
+    store.prepare(source)
+    os.utime(source, (1, 1))
+    assert left(store) == []
+
+
+def test_a_data_set_that_is_not_at_hand_keeps_its_images(store, source):
+    store.prepare(source)
+    deep = source.parents[0] / "subjects" / "sub-03" / "ses-M000" / "t1_linear" / "sub-03_ses-M000_T1w.nii.gz"
+    deep.parent.mkdir(parents=True)
+    deep.write_bytes(source.read_bytes())
+    entry = store.prepare(deep)
+    source.unlink()
+    (source.parents[0] / "subjects").rename(source.parents[0] / "unmounted")
+    assert entry.path not in left(store)
+    (source.parents[0] / "unmounted").rename(source.parents[0] / "subjects")
+    deep.unlink()
+    assert entry.path in left(store)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import mmap
 from dataclasses import asdict, dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,6 +104,8 @@ def read_entry(path: Path, source: Fingerprint | None = None, name: str = "") ->
     if header.get("format") != FORMAT:
         return None
     try:
+        if not _holds_what_it_says(path, header):
+            return None
         return Entry(
             path,
             Grid(tuple(header["shape"]), np.asarray(header["affine"])),
@@ -114,8 +117,18 @@ def read_entry(path: Path, source: Fingerprint | None = None, name: str = "") ->
             name or path.stem,
             Packing(**header["packing"]) if header["packing"] else None,
         )
-    except (KeyError, TypeError, ValueError):  # not written by us
+    except (OSError, KeyError, TypeError, ValueError):  # not written by us
         return None
+
+
+def _holds_what_it_says(path: Path, header: Mapping[str, Any]) -> bool:
+    """Tell whether the numbers in a file are as many as its header makes one read."""
+    shape, of_each = header["shape"], 2 if header["packing"] else 4
+    if len(shape) != 3 or not all(type(side) is int and side > 0 for side in shape):  # noqa: PLR2004  (axes of space)
+        return False
+    with path.open("rb") as stream:
+        begins = 8 + int.from_bytes(stream.read(8), "little")
+    return bool(path.stat().st_size == begins + of_each * prod(shape))
 
 
 def read_header(path: Path) -> dict[str, Any]:

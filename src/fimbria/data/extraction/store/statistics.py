@@ -42,7 +42,11 @@ class Statistics:
         quantiles = np.interp(places, np.arange(ordered.size), ordered)
         quantiles[0], quantiles[-1] = low, high
         mean = float(array.mean(dtype=np.float64))
-        return cls(low, high, mean, float(array.std()), tuple(float(np.float32(value)) for value in quantiles))
+        with np.errstate(over="ignore"):
+            deviation = float(array.std())
+        if not np.isfinite(deviation):  # the squares of very large intensities
+            deviation = float(array.std(dtype=np.float64))
+        return cls(low, high, mean, deviation, tuple(float(np.float32(value)) for value in quantiles))
 
 
 def of_image(array: NDArray[np.float32]) -> tuple[Statistics, Statistics]:

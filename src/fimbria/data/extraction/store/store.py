@@ -1,6 +1,6 @@
 """A folder of decoded images, kept by what their source holds and how it was decoded.
 
-Experiments and data sets that read the same image share one file. Whoever writes an entry writes the same bytes, whole or
+Experiments and data sets that read the same image share one file. Whoever writes an entry writes the same voxels, whole or
 not at all, so that several processes and machines may fill one store. Parts are read through the page cache, which all
 processes of a machine share.
 """
@@ -29,6 +29,8 @@ from fimbria.provenance import Fingerprint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    Kept: TypeAlias = NDArray[np.float32] | NDArray[np.int16]
 
 Read: TypeAlias = Callable[[Path], Image]
 
@@ -79,9 +81,9 @@ class Store:
         entry = read_entry(self.path(fingerprint), fingerprint, stem(source))
         note = {"path": self._way(source), **fingerprint.as_dict()}
         if entry is None:
-            entry = self._decoded(source, fingerprint)
-            write_json(self._note(source), note)
-            return entry
+            entry, array = self._decoded(source, fingerprint)
+            write_json(self._note(source), note)  # first: an entry that no note tells of may be pruned
+            return write_entry(entry, array)
         with suppress(
             StorageError
         ):  # a store that is filled may be read-only; the source is hashed again the next time
@@ -101,7 +103,7 @@ class Store:
         """Give the way from the store to a source, which is the same wherever both are moved together."""
         return os.path.relpath(source.parent.resolve() / source.name, self.root.resolve())
 
-    def _decoded(self, source: Path, fingerprint: Fingerprint) -> Entry:
+    def _decoded(self, source: Path, fingerprint: Fingerprint) -> tuple[Entry, Kept]:
         turned = self.read(source).upright()
         image = Image(np.ascontiguousarray(turned.array), turned.grid)  # once, not for each of the steps below
         voxels = image.digest()
@@ -109,11 +111,14 @@ class Store:
         array: NDArray[np.float32] = np.ascontiguousarray(kept.array)
         whole, nonzero = of_image(array)
         small, packing = packed(array) if self.transform.compact else (array, None)
+        if not fingerprint.is_dated_as(source):
+            msg = f"{source} changed while it was read. Run the same command again when nothing writes to it."
+            raise ImageError(msg)
         content = voxels if small is array and kept.array is image.array else digest(small)
         entry = Entry(
             self.path(fingerprint), kept.grid, whole, nonzero, fingerprint, voxels, content, stem(source), packing
         )
-        return write_entry(entry, small)
+        return entry, small
 
 
 def decoded(job: tuple[int, Store, Path]) -> Entry:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BYTES = {False: 4, True: 2}
 _SMALL = 1e-30
+_EXACT = 1 << 23  # whole numbers below it, and their differences to an offset, are exact in float32
 _INT16 = np.iinfo(np.int16)
 
 
@@ -34,7 +35,8 @@ class Transform:
     nonfinite
         What stands for NaN and infinities; None refuses images that hold any.
     compact
-        Keep 16-bit numbers with a scale: half the room, and an error of at most 1/131,070 of the image's range.
+        Keep 16-bit numbers with a scale: half the room, and an error of at most 1/131,070 of the image's range, but for
+        float32's own rounding.
     """
 
     spacing_mm: float | None = None
@@ -151,11 +153,12 @@ def _kind(scale: float) -> type[np.float32 | np.float64]:
 
 
 def packed(array: NDArray[np.float32]) -> tuple[NDArray[np.int16], Packing]:
-    """Pack intensities; whole numbers that fit are kept exactly."""
+    """Pack intensities; whole numbers whose range fits are kept exactly."""
     low, high = float(array.min()), float(array.max())
-    whole = _INT16.min <= low and high <= _INT16.max and np.array_equal(np.rint(array), array)
+    fits = high - low <= _INT16.max - _INT16.min and max(-low, high) < _EXACT
+    whole = fits and np.array_equal(np.rint(array), array)
     scale = 1.0 if whole else (high - low) / (_INT16.max - _INT16.min)
-    offset = 0.0 if whole else low - _INT16.min * scale
+    offset = low - _INT16.min * scale
     kind = _kind(scale)
     numbers = np.clip(np.rint((array - kind(offset)) / kind(scale)), _INT16.min, _INT16.max)
     small = numbers.astype(np.int16)

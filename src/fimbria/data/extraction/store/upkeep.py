@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _DAY = 86_400
+_DATA_SET = 3  # folders up from an image: subjects of a CAPS, or about the root of a BIDS data set
+_NEEDED = ("as it was", "not at hand")
 _FIRST = "*_*/sub-*/*/*.safetensors"  # where the first versions kept what they decoded
 
 
@@ -45,9 +47,9 @@ class Note:
 
     @property
     def state(self) -> str:
-        """``as it was``, ``changed`` or ``gone``."""
+        """``as it was``, ``changed``, ``gone``, or ``not at hand`` where its whole data set is not there, as on another machine."""
         if not self.source.is_file():
-            return "gone"
+            return "gone" if self.source.parents[_DATA_SET].is_dir() else "not at hand"
         same = self.fingerprint.is_dated_as(self.source) or self.fingerprint.sha256 == sha256(self.source)
         return "as it was" if same else "changed"
 
@@ -82,7 +84,7 @@ class Holding:
     @property
     def needed(self) -> bool:
         """Whether a source with this content is still there."""
-        return self.entry is not None and any(note.state == "as it was" for note in self.sources)
+        return self.entry is not None and any(note.state in _NEEDED for note in self.sources)
 
 
 def holdings(root: Path) -> list[Holding]:
@@ -100,10 +102,10 @@ def holdings(root: Path) -> list[Holding]:
         hint = f"Did you mean {inside}?" if inside else "`fimbria extract` makes one, in a CAPS or where --store says."
         msg = f"{root} is no store of decoded images. {hint}"
         raise InputError(msg)
-    by_content: dict[str, list[Note]] = {}
-    for note in notes(root):
-        by_content.setdefault(note.fingerprint.sha256, []).append(note)
     paths = sorted((root / "images").glob("*/*/*.safetensors"))
+    by_content: dict[str, list[Note]] = {}
+    for note in notes(root):  # after the images: whose note is new has its entry still to come
+        by_content.setdefault(note.fingerprint.sha256, []).append(note)
     facts = [path.stat() for path in paths]
     entries = [read_entry(path) for path in paths]
     for path, fact in zip(paths, facts, strict=True):
@@ -166,7 +168,7 @@ def leftovers(root: Path, held: Iterable[Holding], *, unused_days: float | None 
     now = time.time()
     unused = [] if unused_days is None else [h for h in held if now - h.used > unused_days * _DAY]
     files = [h.path for h in (*(h for h in held if not h.needed), *unused)]
-    files += [note.path for note in notes(root) if note.state != "as it was"]
+    files += [note.path for note in notes(root) if note.state not in _NEEDED]
     # what the first versions wrote, a folder a pipeline; and what a broken-off write left, once it is surely over
     files += [
         path

@@ -18,6 +18,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from itertools import product
+from math import prod
+
+from fimbria.errors import ComponentError
 
 ONLY_SESSION = "ses-M000"
 WHOSE = {"participant": "sub-", "session": "ses-"}
@@ -25,6 +28,7 @@ LABEL = "label"
 
 _TOKEN = re.compile(r"\{(?P<name>\w+)\}|(?P<deep>\*\*)|(?P<sign>[*\[\]()|])|(?P<text>[^*\[\](){}|]+)|(?P<odd>.)")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]*(\[\.[A-Za-z0-9]+\])?$")
+_WAYS = 64
 _NIFTI = re.compile(r"\.nii(\.gz|\*|\[\.gz\])?$")
 _WHOLE = r"(?![^_./])"  # a label ends where an underscore, a dot, a slash or nothing follows
 
@@ -245,6 +249,9 @@ def _straight(nodes: _Nodes) -> list[tuple[_Nodes, bool]]:
             continue
         nested = node.optional and _says(node.ways[0], "session")
         several.append([(one, less or (nested and not way)) for way in node.ways for one, less in _straight(way)])
+    if prod(map(len, several)) > _WAYS:
+        msg = f"the pattern has more than {_WAYS} ways through folders. Write fewer optional ones."
+        raise ComponentError(msg)
     return [
         (tuple(node for piece, _ in chosen for node in piece), any(less for _, less in chosen))
         for chosen in product(*several)
