@@ -13,7 +13,7 @@ import pytest
 from fimbria.cli.app import run
 from fimbria.results.maps.maps import Maps
 
-HEAVY = ("torch", "pandas", "numpy", "scipy", "nibabel", "matplotlib", "lightning_fabric")
+HEAVY = ("torch", "pandas", "numpy", "scipy", "nibabel", "matplotlib", "lightning_fabric", "pydantic")
 
 
 def modules_after(*words):
@@ -28,7 +28,9 @@ def modules_after(*words):
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["train", "--help"], ["cohort", "--help"]])
 def test_help_loads_nothing_heavy(words):
-    assert modules_after(*words) == ["0"]
+    # the flags of a training are made from the experiment, which pydantic describes; nothing else is
+    needed = {"pydantic"} if "train" in words else set()
+    assert set(modules_after(*words)) - needed == {"0"}
 
 
 def test_tables_splits_and_audits_load_no_torch(tiny_bids, tiny_caps, tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from fimbria.cli import screen
-from fimbria.cli.options import pairs
+from fimbria.cli.values import pairs
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:

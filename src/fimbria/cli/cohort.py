@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from cyclopts import App
 
 from fimbria.cli import labels, splits, tables
-from fimbria.cli.options import pairs
 from fimbria.cli.screen import print_flow, say
+from fimbria.cli.values import pairs
 
 if TYPE_CHECKING:
     from fimbria.data.cohort.cohort import Cohort

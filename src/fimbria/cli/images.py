@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from fimbria.cli.options import pairs
 from fimbria.cli.screen import Screen, say
+from fimbria.cli.values import pairs
 from fimbria.errors import InputError, counted, listing
-from fimbria.provenance import sized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -296,6 +295,7 @@ def roi(
 
 def _extract(mode: str, caps: Path | None, pipeline: str, options: Mapping[str, Any], shared: Shared | None) -> None:
     from fimbria.data.images.datasets import DataSets
+    from fimbria.provenance import sized
     from fimbria.workflows.extract import extract as run_extraction
 
     told = shared or Shared()

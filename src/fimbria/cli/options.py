@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 import types
 import typing
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
+from fimbria.cli.values import read_value
 from fimbria.errors import InputError, did_you_mean
 from fimbria.experiment.experiment import Component, Experiment
 
@@ -84,7 +84,7 @@ def parse(words: Sequence[str]) -> dict[str, Any]:
             if flag:
                 _put(description, flag.split("."), values)
             flag, _, value = word.removeprefix("--").partition("=")
-            values = [_read(value)] if value else []
+            values = [read_value(value)] if value else []
             if word != _END and (not word.startswith("--") or flag.partition(".")[0] not in sections):
                 msg = f"there is no option {word}: {_suggestion(word)}."
                 raise InputError(msg)
@@ -92,26 +92,8 @@ def parse(words: Sequence[str]) -> dict[str, Any]:
             msg = f"{word!r} belongs to no option. Options are given as --section.option value."
             raise InputError(msg)
         else:
-            values.append(_read(word))
+            values.append(read_value(word))
     return description
-
-
-def pairs(words: Sequence[str], flag: str) -> dict[str, Any]:
-    """Read NAME=VALUE, given once or several times; values as `parse` reads them.
-
-    Raises
-    ------
-    InputError
-        For a word without ``=``, or a name given twice.
-    """
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not (name and equals) or name in found:
-            msg = f"{flag} {word}: NAME=VALUE was wanted, each name once."
-            raise InputError(msg)
-        found[name] = _read(value)
-    return found
 
 
 def _put(description: dict[str, Any], place: list[str], values: list[Any]) -> None:
@@ -129,13 +111,6 @@ def _put(description: dict[str, Any], place: list[str], values: list[Any]) -> No
         description[last] = {**description[last], "name": new}
     else:
         description[last] = new
-
-
-def _read(text: str) -> Any:  # noqa: ANN401  (TOML holds anything)
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
 
 
 def _typed(value: object) -> str:

@@ -9,7 +9,6 @@ from cyclopts import App
 
 from fimbria.cli.screen import Screen, print_json, print_rows, say
 from fimbria.errors import counted
-from fimbria.provenance import sized
 
 app = App(name="store", help="The decoded images that trainings read: what there is, whether it is whole, what can go.")
 
@@ -32,6 +31,7 @@ def list_(store: Path, *, json: bool = False) -> None:
     json
         Print one JSON document: every image with its source, grid, size and error.
     """
+    from fimbria.provenance import sized
     from fimbria.workflows.store import list_store
 
     held = list_store(store)
@@ -112,6 +112,7 @@ def prune(store: Path, *, unused_days: float | None = None, dry_run: bool = Fals
     dry_run
         Only say what would be removed.
     """
+    from fimbria.provenance import sized
     from fimbria.workflows.store import prune_store
 
     files, freed = prune_store(store, unused_days=unused_days, dry_run=dry_run)
