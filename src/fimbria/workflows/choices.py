@@ -15,6 +15,7 @@ from fimbria.learning.tasks import Task, task
 from fimbria.learning.training.optimizers import optimizer
 from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.results.maps.paths import checked
+from fimbria.workflows import images
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 # What the house gives a component by itself; everything else in its signature is the user's to choose.
 BUILT_AT_ONCE = ("pipeline", "normalization", "augmentation")  # what needs nothing else to say that it cannot be had
 GIVEN: dict[str, tuple[str, ...]] = {
-    "extraction": ("caps", "space", "grid"),
+    "extraction": images.GIVEN,
     "network": ("input_size", "output_size"),
     "optimizer": ("parameters",),
     "task": ("classes", "positive"),

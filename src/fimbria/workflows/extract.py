@@ -26,7 +26,7 @@ from fimbria.execution import executor, run
 from fimbria.experiment.experiment import merged
 from fimbria.provenance import free_bytes, sized
 from fimbria.workflows.cohorts import listed_cohort
-from fimbria.workflows.images import cut, gathered
+from fimbria.workflows.images import GIVEN, cut, gathered
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from fimbria.experiment.experiment import Experiment
     from fimbria.geometry import Grid, Shape
 
-GIVEN = ("caps", "space", "grid")  # what an extraction is given by itself
 _BEGUN = "fimbria_export_begun"
 _UNSAID = {"foreground": 0.0, "reduce": 1, "every": 1, "background": 0.0}  # what goes without saying
 Write = Callable[[Path, "np.ndarray[Any, Any]"], None]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fimbria.workflows.show import Show
 
 Entries = dict["Session", "Entry"]
+GIVEN = ("caps", "space", "grid")  # what `cut` gives an extraction by itself
 _KINDS = 20  # grids that are told apart; whatever else there is differs from most in any case
 _FEW = 3  # images that are decoded here rather than by new processes, whose start takes longer
 
@@ -60,9 +61,7 @@ class _Looked:
     problems: Mapping[Session, str]
 
 
-def origins_of(
-    data: Data, pipelines: Sequence[Pipeline], caps: Path | None = None, reading: Reading = READ_NIFTI
-) -> tuple[Origin, ...]:
+def origins_of(data: Data, pipelines: Sequence[Pipeline], reading: Reading = READ_NIFTI) -> tuple[Origin, ...]:
     """Say where images come from and are decoded to, one origin a pipeline.
 
     Parameters
@@ -71,8 +70,6 @@ def origins_of(
         What is wanted of them.
     pipelines
         What preprocessed them.
-    caps
-        Where they are; by default where `data` says.
     reading
         How files are opened: NIfTI, or ClinicaDL's tensors.
 
@@ -81,7 +78,7 @@ def origins_of(
     InputError
         When a data set is not there.
     """
-    sets = DataSets.of(caps or data.caps)
+    sets = DataSets.of(data.caps)
     transform = Transform(data.spacing, data.nonfinite, data.compact)
     wanted = [tensors_of(made) for made in pipelines] if data.tensors else pipelines
     return tuple(Origin(sets, made, transform, data.store, reading) for made in wanted)

@@ -27,7 +27,6 @@ from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     import torch
     from lightning_fabric import Fabric
@@ -139,7 +138,7 @@ class Images:
         return [[entries[session] for session in wanted if session in entries] for entries in self.channels]
 
 
-def origins(experiment: Experiment, choices: Choices, caps: Path | None = None) -> tuple[Origin, ...]:
+def origins(experiment: Experiment, choices: Choices) -> tuple[Origin, ...]:
     """Say where the images of an experiment come from and are decoded to: one origin a channel.
 
     Raises
@@ -148,7 +147,7 @@ def origins(experiment: Experiment, choices: Choices, caps: Path | None = None) 
         When a data set is not there, or not of a pipeline's kind.
     """
     read = READ_TENSORS if experiment.data.tensors else READ_NIFTI
-    return origins_of(experiment.data, [choice.build() for choice in choices.pipelines], caps, read)
+    return origins_of(experiment.data, [choice.build() for choice in choices.pipelines], read)
 
 
 def images(
@@ -156,7 +155,6 @@ def images(
     choices: Choices,
     sessions: Sequence[Session],
     *,
-    caps: Path | None = None,
     show: Show = quiet,
 ) -> Images:
     """Find and decode the images of sessions, and cut them.
@@ -167,8 +165,6 @@ def images(
         What is wanted.
     sessions
         Whose images.
-    caps
-        Where they are; by default where the experiment says.
     show
         Who watches.
 
@@ -179,7 +175,7 @@ def images(
     """
     data, jobs = experiment.data, max(1, experiment.compute.workers)
     lacking = data.missing_channel == "zeros" and bool(choices.channels)
-    sources = origins(experiment, choices, caps)
+    sources = origins(experiment, choices)
     found = gathered(sources, sessions, jobs=jobs, allow_missing=data.allow_missing, may_lack=lacking, show=show)
     parts = cut(choices.extraction.component, choices.extraction.options, sources[0], found.channels[0], jobs, show)
     return Images(found.channels, parts.locations, found.left, parts.places, lacking)

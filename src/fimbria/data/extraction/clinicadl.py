@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fimbria.data.extraction.patches import three
-from fimbria.data.extraction.tensor_names import TensorName, read_tensor_name, tensor_folder, tensor_name
 from fimbria.errors import InputError, Problem, did_you_mean, refuse
 
 if TYPE_CHECKING:
@@ -21,16 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     _Take = Callable[[], dict[str, Any]]
-
-__all__ = [
-    "Described",
-    "TensorName",
-    "description",
-    "read_description",
-    "read_tensor_name",
-    "tensor_folder",
-    "tensor_name",
-]
 
 _LEGACY = ("t1-extensive", "t1-volume", "t2-linear", "mni", "linear")
 _TRACERS = {"fdg": "18FFDG", "av45": "18FAV45"}  # 1.1's labels -> BIDS's

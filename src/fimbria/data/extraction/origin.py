@@ -39,7 +39,6 @@ class Reading:
     grid: Callable[[Path], Grid]
 
 
-TENSOR_PLACE = "subjects/{participant}/{session}"
 READ_NIFTI = Reading(nifti.read, nifti.read_grid)
 
 
@@ -47,7 +46,7 @@ def tensors_of(pipeline: Pipeline) -> Pipeline:
     """Give the pipeline whose images are the whole-image tensors that ClinicaDL 1.x made of those of another."""
     name = pipeline.pattern.rpartition("/")[2].removesuffix("[.gz]").removesuffix(".nii")
     folder = tensor_folder(pipeline.name, "image")
-    return replace(pipeline, pattern=f"{TENSOR_PLACE}/{folder}/{name}.pt")
+    return replace(pipeline, pattern=f"subjects/{{participant}}/{{session}}/{folder}/{name}.pt")
 
 
 @dataclass(frozen=True)

@@ -84,9 +84,8 @@ class Store:
             entry, array = self._decoded(source, fingerprint)
             write_json(self._note(source), note)  # first: an entry that no note tells of may be pruned
             return write_entry(entry, array)
-        with suppress(
-            StorageError
-        ):  # a store that is filled may be read-only; the source is hashed again the next time
+        # a store that is filled may be read-only; without its note the source is hashed again the next time
+        with suppress(StorageError):
             write_json(self._note(source), note)
         return entry
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from safetensors import SafetensorError, safe_open
 
 from fimbria.atomic import storing
-from fimbria.data.extraction.store.entry import Entry, checksum, read_entry, read_header
+from fimbria.data.extraction.store.entry import FORMAT, Entry, checksum, read_entry, read_header
 from fimbria.data.extraction.store.store import digest
 from fimbria.errors import InputError, StorageError
 from fimbria.provenance import Fingerprint, sha256
@@ -170,11 +170,7 @@ def leftovers(root: Path, held: Iterable[Holding], *, unused_days: float | None 
     files = [h.path for h in (*(h for h in held if not h.needed), *unused)]
     files += [note.path for note in notes(root) if note.state not in _NEEDED]
     # what the first versions wrote, a folder a pipeline; and what a broken-off write left, once it is surely over
-    files += [
-        path
-        for path in root.glob(_FIRST)
-        if read_header(path).get("format", 99) < 3  # noqa: PLR2004
-    ]
+    files += [path for path in root.glob(_FIRST) if read_header(path).get("format", FORMAT) < FORMAT]
     files += [
         path
         for path in (*root.glob("images/*/*/.*.part"), *root.glob("sources/*/.*.part"))
