@@ -21,6 +21,7 @@ P = ParamSpec("P")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _ONE_THREAD = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS")
+_FEW = 3
 _KEPT = str(1 << 32)  # bytes
 # what a worker process begins with: one thread, and memory that is used again for the next image, not given back between
 _WORKER = {**dict.fromkeys(_ONE_THREAD, "1"), "MALLOC_MMAP_THRESHOLD_": _KEPT, "MALLOC_TRIM_THRESHOLD_": _KEPT}
@@ -60,14 +61,30 @@ class InThisProcess(Executor):
 
 
 @contextmanager
-def executor(jobs: int) -> Iterator[Executor]:
+def executor(jobs: int, items: int | None = None, *, quick: bool = False) -> Iterator[Executor]:
     """Give a place to run jobs: this process for one, a pool of fresh single-threaded processes for more.
+
+    Parameters
+    ----------
+    jobs
+        Processes that the user allows.
+    items
+        How many jobs there will be: no more processes are started than that. None where it is not known.
+    quick
+        A job takes less than a process takes to start: a few of them run here.
+
+    Raises
+    ------
+    InputError
+        When `jobs` is less than 1.
 
     On Ctrl-C what waits is dropped, what runs is ended, and the interrupt goes on to the caller.
     """
     if jobs < 1:
         msg = f"--jobs {jobs}: at least 1 is needed."
         raise InputError(msg)
+    if items is not None:
+        jobs = 1 if quick and items <= _FEW else max(1, min(jobs, items))
     if jobs == 1:
         yield InThisProcess()
         return

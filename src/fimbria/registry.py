@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 import inspect
 import re
 import sys
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from fimbria.errors import ComponentError, did_you_mean
+from fimbria.errors import ComponentError, MissingExtraError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -236,6 +237,29 @@ class Registry(Generic[T]):
             msg = f"{file} has no function or class called {name!r}."
             raise ComponentError(msg)
         return Registered(self.kind, f"{file}:{name}", factory, str(file), f"sha256:{digest}")
+
+
+def extra(module: str, purpose: str, name: str) -> ModuleType:
+    """Give an optional package, when it is first needed.
+
+    Parameters
+    ----------
+    module
+        What is imported.
+    purpose
+        What needs it, for the error.
+    name
+        The extra of Fimbria that installs it.
+
+    Raises
+    ------
+    MissingExtraError
+        When it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(purpose, name) from error
 
 
 def is_own_file(name: str) -> bool:

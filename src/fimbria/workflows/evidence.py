@@ -41,7 +41,6 @@ if TYPE_CHECKING:
 
 UNALIGNED = "a fingerprint needs images aligned to the template, such as those of `fimbria preprocess t1-linear`"
 UNPRINTED = "fingerprints were not taken yet; `fimbria audit` takes them"
-_FEW = 3  # images that are read here rather than by new processes, whose start takes longer
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def evidence_of(  # noqa: PLR0913  (of what, where, and how)
     facts: dict[str, ImageFacts] = {}
     reasons: list[str] = []
     looking = _Looking(root, chosen.name if chosen else "", aligned=bool(chosen and chosen.space == SPACE))
-    with executor(jobs if len(found) > _FEW else 1) as pool:
+    with executor(jobs, len(found), quick=True) as pool:
         for outcome in show.track(run(looking, found, pool), "looking at images", len(found)):
             if outcome.result is None:
                 missing[outcome.item.key] = str(outcome.error)

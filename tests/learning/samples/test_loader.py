@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fimbria.data.extraction.patches import Patches
+from fimbria.errors import FimbriaError
 from fimbria.learning.samples.augmentation.intensity import Gamma, Noise
 from fimbria.learning.samples.augmentation.spatial import Affine, Flip
 from fimbria.learning.samples.dataset import Augmenting
@@ -169,3 +170,14 @@ def test_a_batch_is_given_as_it_is_where_nothing_is_left_for_the_device(dataset)
         loader = Loader(parts, 3)
         batch = next(iter(loader.batches()))
         assert loader.augmented(batch) is batch
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_can_no_longer_be_read_is_said_in_our_own_sentence(dataset, tmp_path, workers):
+    parts = dataset()
+    gone = replace(parts.images[2][0], path=tmp_path / "gone.safetensors")
+    broken = replace(parts, images=(*parts.images[:2], (gone,), *parts.images[3:]))
+    with pytest.raises(FimbriaError) as caught:
+        list(Loader(broken, 2, workers=workers).batches())
+    assert "Traceback" not in str(caught.value)
+    assert "gone" in str(caught.value)

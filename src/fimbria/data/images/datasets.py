@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fimbria.data.images.listing import Listing
     from fimbria.data.images.pipelines import Pipeline
 
+_NAMED = re.compile(r"[^/=]*=")  # a path may hold a "=" of its own
 _NAMES = ("cohort", "dataset")  # columns of a table that name a data set
 
 
@@ -111,8 +113,7 @@ class DataSets:
         InputError
             When one of several has no name, or a name is told twice.
         """
-        # a path may hold a "=" of its own
-        split = [("", "=", word) if "/" in word.partition("=")[0] else _parted(word) for word in words]
+        split = [word.partition("=") if _NAMED.match(word) else ("", "=", word) for word in words]
         twice = {name for name, _, _ in split if [one for one, _, _ in split].count(name) > 1}
         problems = [
             Problem(f"{name or 'a data set without a name'} is told more than once", "NAME=PATH, each name once")
@@ -167,41 +168,30 @@ class DataSets:
         ProblemsError
             For every folder that is missing or of another kind; at once.
         """
-        problems = []
+        listings, problems = {}, []
         for name, folder in self.items():
             try:
-                layout.check(folder, pipeline)
+                listings[name] = layout.source_of(folder, pipeline)
             except FimbriaError as error:
                 problems.append(Problem(f"{name}: {error}" if name else str(error)))
         refuse("the data sets", problems)
-        return ScatteredImages(self, pipeline)
-
-
-def _parted(word: str) -> tuple[str, str, str]:
-    return word.partition("=") if "=" in word else ("", "=", word)
+        return ScatteredImages(self, listings)
 
 
 @dataclass(frozen=True, eq=False)
 class ScatteredImages:
-    """The images of one pipeline in several data sets; each is listed when it is first asked, once.
+    """The images of one pipeline in several data sets, each listed once.
 
     Attributes
     ----------
     data_sets
         Where they are.
-    pipeline
-        Which images.
+    listings
+        What each holds, by its name.
     """
 
     data_sets: DataSets
-    pipeline: Pipeline
-    _listings: dict[str, Listing] = field(default_factory=dict, init=False, repr=False, compare=False)
-
-    def listing(self, name: str) -> Listing:
-        """Give what one data set holds."""
-        if name not in self._listings:
-            self._listings[name] = layout.source_of(self.data_sets.folders[name], self.pipeline)
-        return self._listings[name]
+    listings: Mapping[str, Listing]
 
     def find(self, session: Session) -> Path:
         """Give the one image of a session.
@@ -213,8 +203,8 @@ class ScatteredImages:
         InputError
             When its data set has no folder.
         """
-        return self.listing(self.data_sets.name_of(session)).find(session)
+        return self.listings[self.data_sets.name_of(session)].find(session)
 
     def has(self, session: Session) -> bool:
         """Tell whether there is an image of a session, or several."""
-        return self.listing(self.data_sets.name_of(session)).has(session)
+        return self.listings[self.data_sets.name_of(session)].has(session)

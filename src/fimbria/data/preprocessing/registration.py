@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from fimbria.data.images.nifti import Image
-from fimbria.errors import ImageError, MissingExtraError
+from fimbria.errors import ImageError
+from fimbria.registry import extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,12 +79,7 @@ def simpleitk() -> ModuleType:
     MissingExtraError
         When it is not installed.
     """
-    try:
-        import SimpleITK  # noqa: PLC0415  (an optional extra, asked for only when a scan is preprocessed)
-    except ImportError as error:
-        purpose = "t1-linear"
-        raise MissingExtraError(purpose, "preprocess") from error
-    return SimpleITK
+    return extra("SimpleITK", "t1-linear", "preprocess")
 
 
 @contextmanager

@@ -5,12 +5,13 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass, field, replace
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+from fimbria.errors import FimbriaError
 from fimbria.learning.samples.augmentation import augmented_batch
 from fimbria.learning.samples.dataset import Turn
 from fimbria.learning.samples.sample import Batch, collate
@@ -46,6 +47,23 @@ class _Order:
             yield [Turn(self.epoch, sample) for sample in chosen]
 
 
+@dataclass(frozen=True)
+class _Batches:
+    """Reads whole batches, in whichever process; our own errors travel as they are, where torch would quote a traceback."""
+
+    parts: PartDataset
+
+    def __getitems__(self, turns: list[Turn]) -> Batch | FimbriaError:
+        try:
+            return collate([self.parts[turn] for turn in turns])
+        except FimbriaError as error:
+            return error
+
+
+def _as_it_is(batch: Any) -> Any:  # noqa: ANN401  (torch tells it a list of samples, and gives it what was read)
+    return batch
+
+
 def _leave_interrupts_to_the_parent(worker: int) -> None:  # noqa: ARG001  (torch passes the worker's number)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -71,19 +89,19 @@ class Loader:
     shuffle_seed: int | None = None
     workers: int = 0
     _order: _Order = field(init=False, repr=False)
-    _loader: DataLoader[Batch] = field(init=False, repr=False)
+    _loader: DataLoader[Batch | FimbriaError] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Prepare the reading; worker processes start with the first batch."""
         self._order = _Order(len(self.parts), self.batch_size, self.shuffle_seed)
         self._loader = DataLoader(
-            self.parts,  # type: ignore[arg-type]  # samples become batches by collate
+            _Batches(self.parts),  # type: ignore[arg-type]  # it is asked for batches alone
             batch_sampler=self._order,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
             prefetch_factor=_AHEAD if self.workers > 0 else None,
             pin_memory=torch.cuda.is_available(),
-            collate_fn=collate,
+            collate_fn=_as_it_is,
             worker_init_fn=_leave_interrupts_to_the_parent,
         )
 
@@ -107,7 +125,17 @@ class Loader:
         return replace(batch, images=images)
 
     def batches(self, epoch: int = 0, start: int = 0) -> Iterator[Batch]:
-        """Give the batches of an epoch, from the batch numbered `start` on."""
+        """Give the batches of an epoch, from the batch numbered `start` on.
+
+        Raises
+        ------
+        FimbriaError
+            When an image cannot be read.
+        """
         self._order.epoch, self._order.start = epoch, start
-        if start < len(self):
-            yield from self._loader
+        if start >= len(self):
+            return
+        for batch in self._loader:
+            if isinstance(batch, FimbriaError):
+                raise batch
+            yield batch

@@ -57,6 +57,17 @@ def test_a_large_image_keeps_its_ends_and_its_quantiles_nearly(monkeypatch):
     assert (quick.minimum, quick.maximum, quick.mean, quick.deviation) == (-50, 50, exact.mean, exact.deviation)
 
 
+def test_what_is_not_zero_in_a_large_image_has_the_quantiles_of_every_second_voxel_along_each_axis(monkeypatch):
+    array = np.random.default_rng(1).normal(size=(12, 13, 14)).astype("f4")
+    array[:5] = 0
+    monkeypatch.setattr(module, "_MANY", 1000)
+    _, nonzero = of_image(array)
+    some = array[::2, ::2, ::2]
+    expected = np.percentile(some[some != 0].astype(float), np.linspace(0, 100, QUANTILES))
+    np.testing.assert_allclose(nonzero.quantiles[1:-1], expected[1:-1], rtol=1e-5, atol=1e-6)
+    assert (nonzero.quantiles[0], nonzero.quantiles[-1]) == (array.min(), array.max())
+
+
 def test_json_keeps_every_bit():
     found = Statistics.of(np.random.default_rng(0).normal(size=(3, 4, 5)).astype("f4"))
     plain = json.loads(json.dumps(asdict(found)))

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from fimbria.errors import ComponentError, MissingExtraError, did_you_mean
+from fimbria.errors import ComponentError, did_you_mean
 from fimbria.learning.samples.augmentation.augmentation import Probability, Sometimes, augmentation, seed
+from fimbria.registry import extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import ModuleType
 
     from numpy.typing import NDArray
 
@@ -92,7 +92,7 @@ class TorchIO(Sometimes):
         return np.ascontiguousarray(changed.numpy(), np.float32).reshape(image.shape)
 
     def _built(self) -> Callable[[torch.Tensor], torch.Tensor]:
-        known = torchio()
+        known = extra("torchio", "augmentation 'torchio'", "augment")
         names = [name for name in dir(known) if name.startswith("Random")]
         if self.transform not in names:
             msg = f"augmentation 'torchio': no transform {self.transform!r}: {did_you_mean(self.transform, names)}."
@@ -117,19 +117,3 @@ def _by_itself(seed: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(threads)
-
-
-def torchio() -> ModuleType:
-    """Give TorchIO.
-
-    Raises
-    ------
-    MissingExtraError
-        When it is not installed.
-    """
-    try:
-        import torchio  # noqa: PLC0415  (an optional extra, asked for only when one of its transforms is)
-    except ImportError as error:
-        purpose = "augmentation 'torchio'"
-        raise MissingExtraError(purpose, "augment") from error
-    return torchio
