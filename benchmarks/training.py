@@ -20,7 +20,7 @@ import fimbria
 from fimbria.experiment.experiment import Experiment
 from fimbria.learning.networks import network
 from fimbria.learning.training.devices import arithmetic, fabric_for
-from fimbria.workflows.train import plan
+from fimbria.workflows.plan import plan
 
 if TYPE_CHECKING:
     from fimbria.learning.samples.sample import Batch

@@ -126,6 +126,23 @@ def test_list_prints_json_for_scripts(capsys):
     assert json.loads(capsys.readouterr().out)["parameters"] == 42_293_972
 
 
+def test_list_shows_the_layers_of_a_network_with_its_options(capsys):
+    shown = ["list", "networks", "conv5-fc3", "--input", "1x169x208x179", "--option", "dropout=0.25", "--layers"]
+    assert run(shown) == 0
+    printed = capsys.readouterr().out
+    assert "42,293,972" in printed
+    assert "161.3 MiB" in printed
+    assert "dropout 0.25" in printed
+    assert re.search(r"convolutions\.0\s+Conv3d\s+8x169x208x179\s+224", printed)
+
+
+def test_list_refuses_what_a_network_cannot_take(capsys):
+    assert run(["list", "networks", "conv5-fc3", "--input", "1x8x8", "--option", "dropout=2"]) == 2
+    assert "dropout = 2" in capsys.readouterr().err
+    assert run(["list", "networks", "densenet121", "--input", "1x16x16x16"]) == 2
+    assert "the smallest image that works is 1x29x29x29" in capsys.readouterr().err
+
+
 def test_extract_describes_itself_in_clinicadl_s_words(begun, tmp_path, capsys):
     study = begun.copy(tmp_path)
     assert run(["extract", "patch", str(study.caps), "t1-linear", "--size", "6", "--stride", "3", "--quiet"]) == 0

@@ -5,11 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from lightning_fabric import Fabric
 
-from fimbria.data.cohort.cohort import Session
+from fimbria.data.cohort.cohort import Cohort, Session
 from fimbria.data.extraction.store import Store
 from fimbria.data.extraction.whole import Whole
 from fimbria.data.images import nifti
@@ -56,7 +57,13 @@ def entries(tmp_path_factory, sessions):
 
 @pytest.fixture(scope="session")
 def task():
-    return Classification(["AD", "CN"], "AD")
+    return Classification(positive="AD", classes=["AD", "CN"])
+
+
+def labelled_cohort(sessions):
+    """Give a cohort of those with AD and CN in turn."""
+    frame = pd.DataFrame(list(sessions), columns=["dataset", "participant_id", "session_id"])
+    return Cohort(frame.assign(diagnosis=LABELS[: len(frame)]))
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +72,7 @@ def dataset(sessions, entries, task):
 
     def make(extraction=None, count=8, scope="image", *, labelled=True, **more):
         locations = tuple((extraction or Whole()).locations((9, 8, 7)))
-        targets = task.targets(LABELS[:count]) if labelled else None
+        targets = task.targets(labelled_cohort(sessions[:count])) if labelled else None
         images = tuple((entry,) for entry in entries[:count])
         return PartDataset(sessions[:count], images, locations, (MinMax(scope),), targets, **more)
 

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from fimbria.data.extraction.patches import Patches
-from fimbria.learning.inference import answers, predict, tabulate
+from fimbria.learning.inference import answers, predict, tabulate, wanted
 from fimbria.learning.networks.conv import conv4_fc3
 from fimbria.learning.samples.loader import Loader
 from fimbria.learning.samples.sample import Whose
+from fimbria.learning.tasks.reconstruction import Reconstruction
 
 CPU = torch.device("cpu")
 
@@ -100,7 +101,20 @@ def test_a_table_is_sorted_whatever_the_order_of_the_outputs(task):
         Whose("a", "sub-02", "ses-M000", 1),
         Whose("a", "sub-02", "ses-M000", 0),
     ]
-    table = tabulate(task, whose, torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 3.0]]), None, "slice")
+    table = tabulate(whose, [task.read(torch.tensor([[2.0, 0.0], [0.0, 2.0], [0.0, 3.0]]), None)], "slice")
     assert table.frame["dataset"].tolist() == ["a", "a", "b"]
     assert table.frame["slice_id"].tolist() == [0, 1, 0]
     assert table.frame["predicted_label"].tolist() == ["CN", "CN", "AD"]
+
+
+def test_of_a_sample_that_was_read_several_times_the_last_counts(task):
+    again = [Whose("", "sub-01", "ses-M000", 0)] * 2
+    said = [task.read(torch.tensor([outputs]), None) for outputs in ([2.0, 0.0], [0.0, 2.0])]
+    table = tabulate(again, said, "image")
+    assert table.frame["predicted_label"].tolist() == ["CN"]
+
+
+def test_an_image_is_its_own_target_where_a_task_gives_one(parts, task):
+    batch = next(Loader(parts, 4).batches())
+    assert wanted(Reconstruction(), batch) is batch.images
+    assert wanted(task, batch) is batch.targets

@@ -47,7 +47,7 @@ def test_from_raw_scans_to_a_report(bids, tmp_path, monkeypatch):
     assert aligned["determinant"].between(0.5, 1).all()
     assert aligned["alarms"].isna().all()
     maps = Maps(Path("maps"))
-    assert maps.predictions(None, "loss", "test", "image").participants == 2
+    assert maps.scores.predictions(None, "loss", "test", "image").participants == 2
     assert damage(maps.paths) == []
     page = Path("maps/report.html").read_text()
     assert "sub-0" not in page

@@ -15,6 +15,7 @@ from fimbria.data.extraction.regions import Regions
 from fimbria.data.extraction.slices import Slices
 from fimbria.data.extraction.whole import Whole
 from fimbria.learning.networks.conv import ConvNet, conv4_fc3, conv5_fc3
+from fimbria.learning.outputs import Domains, Variational
 from fimbria.testing.checks import check_extraction, check_network
 
 SHAPE = (9, 8, 7)
@@ -99,6 +100,143 @@ class Infinite(Changed):
         return (self.inner(images) * 0).sqrt()
 
 
+class NoNumber(Changed):
+    def forward(self, images):
+        return self.inner(images) / 0
+
+
+class Listed(Changed):
+    def forward(self, images):
+        return [self.inner(images)]
+
+
+class Unlike(Changed):
+    """A network in which something is drawn that no seed decides."""
+
+    def forward(self, images):
+        return self.inner(images) + (torch.rand(1, generator=_elsewhere) if self.training else 0)
+
+
+class AlwaysBoth(Changed):
+    def forward(self, images):
+        return Domains(self.inner(images), self.inner(images), self.inner(images)[:, :2])
+
+
+class ThreeDomains(Changed):
+    def __init__(self, input_size, output_size):
+        super().__init__(input_size, output_size)
+        self.domains = dense(input_size, 3)
+
+    def forward(self, images):
+        return Domains(self.inner(images), self.inner(images), self.domains(images))
+
+
+class Coder(nn.Module):
+    """An autoencoder that is right, and is asked for no outputs."""
+
+    def __init__(self, input_size):
+        super().__init__()
+        self.encoder, self.decoder = dense(input_size, 6), nn.Linear(6, prod(input_size))
+
+    def forward(self, images):
+        return self.decoder(self.encoder(images)).reshape(images.shape)
+
+
+class Smaller(Coder):
+    def forward(self, images):
+        return super().forward(images)[:, :, 1:]
+
+
+class Spread(Coder):
+    """A variational autoencoder that is right."""
+
+    spread = 3
+
+    def __init__(self, input_size):
+        super().__init__(input_size)
+        self.decoder = nn.Linear(3, prod(input_size))
+
+    def sample(self, mu, log_variance):
+        return mu + torch.randn_like(mu) * (log_variance / 2).exp() if self.training else mu
+
+    def forward(self, images):
+        mu, log_variance = self.encoder(images).split(3, dim=1)
+        image = self.decoder(self.sample(mu, log_variance)).reshape(images.shape)
+        return Variational(image, mu, log_variance[:, : self.spread])
+
+
+class OneSpread(Spread):
+    spread = 1
+
+
+class Sampling(Spread):
+    def sample(self, mu, log_variance):
+        return mu + torch.randn_like(mu) * (log_variance / 2).exp()
+
+
+class Table(Changed):
+    """A network that is right, and takes covariates."""
+
+    def __init__(self, input_size, output_size, covariates):
+        super().__init__(input_size, output_size)
+        self.columns = covariates
+        self.heard = nn.Linear(covariates, output_size)
+
+    def forward(self, images, covariates):
+        assert covariates.shape == (len(images), self.columns)
+        return self.inner(images) + self.heard(covariates)
+
+
+class DeafToTables(Table):
+    def forward(self, images, covariates):
+        return self.inner(images) + 0 * covariates.sum()
+
+
+class Excused(Changed):
+    """A network with a parameter that learns nothing, and says why."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.idle = nn.Parameter(torch.ones(1))
+        self.not_learnt = {"idle": "kept for files of an older version"}
+
+    def forward(self, images):
+        return self.inner(images)
+
+
+def counted_by_hand(input_size, output_size):
+    made = dense(input_size, output_size)
+    made[1].weight.abs().max().item()
+    return made
+
+
+def held_in_memory(input_size, output_size):
+    made = dense(input_size, output_size)
+    made[1].weight = nn.Parameter(torch.from_numpy(np.zeros(made[1].weight.shape, dtype=np.float32)))
+    return made
+
+
+def otherwise_without_memory(input_size, output_size):
+    made = dense(input_size, output_size)
+    return nn.Sequential(made) if made[1].weight.is_meta else made
+
+
+@pytest.mark.parametrize("factory", [Coder, Spread, Excused, Table, partial(Table, covariates=5)])
+def test_networks_of_every_kind_pass(factory):
+    check_network(factory, [(1, 6, 5), (2, 5, 4, 3)])
+
+
+def test_sizes_outputs_and_options_can_be_said():
+    seen = set()
+
+    def made(input_size, output_size, covariates, scale=1):
+        seen.add((input_size, output_size, covariates, scale))
+        return Table(input_size, output_size, covariates)
+
+    check_network(made, [(1, 6, 5), (2, 5, 4, 3)], 7, covariates=4, scale=3)
+    assert seen == {((1, 6, 5), 7, 4, 3), ((2, 5, 4, 3), 7, 4, 3)}
+
+
 class AlwaysDropping(Changed):
     def forward(self, images):
         return nn.functional.dropout(self.inner(images), 0.5, training=True)
@@ -132,7 +270,22 @@ class Shared(Changed):
         (measured_by_a_batch, "one went through convolutions.1.num_batches_tracked, convolutions.5"),
         (drawn_elsewhere, "same seed should give the same weights, and gave others"),
         (Forgotten, "every parameter should be learnt; idle has no gradient"),
-        (Infinite, "finite gradients were wanted .*; inner.1.weight has others"),
+        (Infinite, "finite gradients were wanted .*; inner.1.weight, inner.1.bias have others"),
+        (Unlike, r"same seed should give the same outputs for 1 images 1x32x32 in training, and gave others"),
+        (NoNumber, "finite outputs were wanted for 2 images 1x32x32 in training, others were given"),
+        (Listed, "a Tensor, Variational or Domains was wanted for a batch of 2 images 1x32x32 in training, not list"),
+        (counted_by_hand, "on torch's meta device, .* building it gave"),
+        (held_in_memory, "no memory should be taken on torch's meta device; 1.weight took some"),
+        (otherwise_without_memory, "the same tensors were wanted on torch's meta device as elsewhere"),
+        (
+            AlwaysBoth,
+            r"outputs \(3, 2\) alone were wanted for 3 images 1x32x32 in evaluation, not those of two domains",
+        ),
+        (ThreeDomains, r"domain \(2, 2\) were wanted for 2 images 1x32x32 in training, not \(2, 3\)"),
+        (Smaller, r"outputs \(2, 1, 32, 32\) were wanted for 2 images 1x32x32 in training, not \(2, 1, 31, 32\)"),
+        (OneSpread, r"log_variance \(2, 3\) were wanted for 2 images 1x32x32 in training, not \(2, 1\)"),
+        (Sampling, "in evaluation the same was wanted twice for images 1x32x32, and differs"),
+        (DeafToTables, "every parameter should be learnt; heard.weight, heard.bias have no gradient"),
         (AlwaysDropping, "in evaluation the same was wanted twice for images 1x32x32, and differs"),
         (ByItsBatch, "should not depend on the batch it is in; for images 1x32x32 it does"),
         (HalfKept, "opened in a new network should say what they said, and say something else"),

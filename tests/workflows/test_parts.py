@@ -8,10 +8,11 @@ import torch
 from fimbria.data.cohort.splits import read_splits
 from fimbria.data.images import nifti
 from fimbria.errors import ProblemsError
-from fimbria.workflows import train as workflow
+from fimbria.workflows import plan as workflow
 from fimbria.workflows.choices import resolve
-from fimbria.workflows.parts import Parts, chosen_sessions, images, learnable
-from fimbria.workflows.train import plan
+from fimbria.workflows.learnt import learnable
+from fimbria.workflows.parts import Parts, chosen_sessions, images
+from fimbria.workflows.plan import plan
 
 
 def test_a_maps_can_record_every_choice_with_its_provider_and_all_its_options(begun):
@@ -23,7 +24,17 @@ def test_a_maps_can_record_every_choice_with_its_provider_and_all_its_options(be
         "options": {"dropout": 0.3},
     }
     assert set(record) == {
-        *("pipeline", "channels", "extraction", "normalization", "augmentation", "network", "optimizer", "task")
+        *(
+            "pipeline",
+            "channels",
+            "extraction",
+            "normalization",
+            "augmentation",
+            "network",
+            "optimizer",
+            "sampler",
+            "task",
+        )
     }
 
 
@@ -54,18 +65,18 @@ def with_labels(split, train=None, other=None):
 
 
 def test_classes_are_those_of_training_in_alphabetical_order(begun):
-    assert labels(begun, lambda split: split).fitted == {"classes": ["AD", "CN"], "positive": "AD"}
+    assert [one.fitted["task"]["classes"] for one in labels(begun, lambda split: split).values()] == [["AD", "CN"]] * 2
 
 
 def test_a_class_that_training_never_sees_is_refused(begun):
-    with pytest.raises(ProblemsError, match="MCI is in validation and never in training"):
+    with pytest.raises(ProblemsError, match=r"'MCI' is no class of the training people .*--stratify diagnosis"):
         labels(begun, lambda split: with_labels(split, other="MCI"))
 
 
 def test_a_metric_that_validation_leaves_undefined_is_refused_before_training(begun):
     with pytest.raises(ProblemsError, match="nobody of CN is in validation, so roc-auc is undefined"):
         labels(begun, lambda split: with_labels(split, other="AD"), ["roc-auc"])
-    assert labels(begun, lambda split: with_labels(split, other="AD")).outputs == 2
+    assert labels(begun, lambda split: with_labels(split, other="AD"))[0].task.outputs == 2
 
 
 def test_a_network_that_does_not_fit_into_memory_or_onto_the_disk_is_refused(begun, monkeypatch):
@@ -83,7 +94,7 @@ def parts_of(begun, **data):
     splits = [chosen_sessions(split, experiment) for split in read_splits(begun.folds)]
     everybody = list(dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions))
     found = images(experiment, choices, everybody)
-    return Parts(experiment, choices, learnable(splits, experiment, choices), found), splits
+    return Parts(experiment, choices, found, learnable(splits, experiment, choices)[splits[0].index]), splits
 
 
 def test_what_is_fitted_sees_training_sessions_and_nobody_else(begun, tmp_path):

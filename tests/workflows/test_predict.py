@@ -1,7 +1,6 @@
 """Prediction: nobody who was seen, no image that breaks the contract, no weights that are damaged, no code unasked."""
 
 import contextlib
-import hashlib
 import json
 
 import numpy as np
@@ -22,10 +21,10 @@ from fimbria.workflows.train import resume, train
 
 def test_scores_a_group_that_was_never_seen(trained):
     maps = Maps(trained.maps)
-    together = maps.predictions(None, "loss", "test", "image")
+    together = maps.scores.predictions(None, "loss", "test", "image")
     assert together.participants == 2
-    assert {"accuracy", "roc-auc"} <= set(maps.metrics(None, "loss", "test", "image")["metric"])
-    of_splits = [maps.predictions(split, "loss", "test", "image").frame["p_AD"].to_numpy() for split in (0, 1)]
+    assert {"accuracy", "roc-auc"} <= set(maps.scores.metrics(None, "loss", "test", "image")["metric"])
+    of_splits = [maps.scores.predictions(split, "loss", "test", "image").frame["p_AD"].to_numpy() for split in (0, 1)]
     assert np.allclose(together.frame["p_AD"], np.mean(of_splits, axis=0))
     assert damage(maps.paths) == []
 
@@ -33,7 +32,7 @@ def test_scores_a_group_that_was_never_seen(trained):
 def test_one_split_can_be_asked_for(trained, tmp_path):
     study = trained.copy(tmp_path)
     done = predict(study.maps, study.test, group="again", splits=[1])
-    expected = Maps(trained.maps).predictions(1, "loss", "test", "image").frame
+    expected = Maps(trained.maps).scores.predictions(1, "loss", "test", "image").frame
     assert done.table.frame["p_AD"].equals(expected["p_AD"])
 
 
@@ -62,7 +61,7 @@ def test_predicts_without_labels(trained, tmp_path):
     done = predict(study.maps, tmp_path / "unlabelled.tsv", group="unlabelled")
     assert done.metrics is None
     assert "true_label" not in done.table.frame
-    labelled = Maps(trained.maps).predictions(None, "loss", "test", "image").frame
+    labelled = Maps(trained.maps).scores.predictions(None, "loss", "test", "image").frame
     assert np.array_equal(done.table.frame["p_AD"], labelled["p_AD"])
 
 
@@ -70,7 +69,7 @@ def test_refuses_a_label_that_is_no_class(trained, tmp_path):
     people = tables.read(trained.test)
     people.loc[0, "diagnosis"] = "ADD"
     tables.write(people, tmp_path / "people.tsv")
-    with pytest.raises(ProblemsError, match=r"'ADD' is no class of this MAPS.*did you mean 'AD'"):
+    with pytest.raises(ProblemsError, match=r"'ADD' is no class of the training people.*did you mean 'AD'"):
         predict(trained.maps, tmp_path / "people.tsv", group="again")
 
 
@@ -101,7 +100,7 @@ def test_the_scanner_s_scale_does_not_matter(trained, tmp_path):
     study = trained.copy(tmp_path)
     changed_image(study, lambda image: (image.array * 40, image.grid))
     done = predict(study.maps, study.test, group="again", caps=study.caps)
-    before = Maps(trained.maps).predictions(None, "loss", "test", "image").frame
+    before = Maps(trained.maps).scores.predictions(None, "loss", "test", "image").frame
     assert np.allclose(done.table.frame["p_AD"], before["p_AD"], atol=1e-4)
 
 
@@ -131,16 +130,36 @@ def test_code_of_a_study_runs_only_when_it_is_trusted_by_name(begun, tmp_path):
     )
     maps = train(study.experiment.changed({"network": {"name": f"{code}:net"}}), study.maps)
     digest = maps.record["components"]["network"]["version"].removeprefix("sha256:")
+    first = predict(study.maps, study.test, group="first")  # the user's own file, as it was
+    code.write_text(code.read_text().replace("Flatten()", "Flatten(), nn.Dropout(0.9)"))
+    with pytest.raises(ProblemsError, match=f"a file stands there, with another content.*--trust-code {digest}"):
+        predict(study.maps, study.test, group="again")
+    code.unlink()
     with pytest.raises(ProblemsError, match=f"--trust-code {digest}"):
         predict(study.maps, study.test, group="again")
-    done = predict(study.maps, study.test, group="again", trust_code=[digest])
-    assert done.table.participants == 2
-    code.write_text(code.read_text() + "# another\n")
-    with pytest.raises(InputError, match="is code in"):
+    done = predict(study.maps, study.test, group="again", trust_code=[digest])  # the copy that the MAPS keeps
+    pd.testing.assert_frame_equal(done.table.frame, first.table.frame)
+    kept = study.maps / "code" / f"{digest}.py"
+    kept.write_text(kept.read_text() + "# another\n")
+    with pytest.raises(MapsError, match="was changed: its SHA-256 is not"):
         predict(study.maps, study.test, group="third", trust_code=[digest])
-    changed = hashlib.sha256(code.read_bytes()).hexdigest()
-    with pytest.raises(MapsError, match="is not the file that this MAPS was made with"):
-        predict(study.maps, study.test, group="third", trust_code=[changed])
+
+
+def test_a_file_that_came_with_the_maps_is_not_the_users_own(begun, tmp_path):
+    study = begun.copy(tmp_path / "study")
+    code = tmp_path / "mine.py"
+    code.write_text(
+        "from torch import nn\n"
+        "def net(input_size, output_size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(2184, output_size))\n"
+    )
+    maps = train(study.experiment.changed({"network": {"name": f"{code}:net"}}), study.maps)
+    ((name, digest),) = maps.record["code"].items()
+    inside = study.maps / "code" / f"{digest}.py"
+    text = (study.maps / "maps.json").read_text().replace(name, f"{inside}:net")
+    (study.maps / "maps.json").write_text(text)
+    with pytest.raises(ProblemsError, match=f"--trust-code {digest}"):
+        predict(study.maps, study.test, group="again")
 
 
 def test_refuses_a_maps_of_a_training_that_is_not_finished(trained, tmp_path):
@@ -191,7 +210,7 @@ def test_a_record_without_classes_is_a_sentence(trained, tmp_path):
     study = trained.copy(tmp_path)
     record = json.loads((study.maps / "maps.json").read_text())
     (study.maps / "maps.json").write_text(json.dumps({**record, "fitted": {}}))
-    with pytest.raises(InputError, match="'classes' is needed"):
+    with pytest.raises(InputError, match="does not say what the task took"):
         predict(study.maps, study.test, group="again")
 
 
@@ -252,7 +271,7 @@ def test_what_a_broken_prediction_left_is_never_taken_for_a_result(trained, tmp_
     unlabelled = tables.read(study.test).drop(columns="diagnosis").iloc[[0]]
     tables.write(unlabelled, tmp_path / "one.tsv")
     assert predict(study.maps, tmp_path / "one.tsv", group="again", splits=[0]).metrics is None
-    assert Maps(study.maps).metrics(1, "loss", "again", "image") is None
+    assert Maps(study.maps).scores.metrics(1, "loss", "again", "image") is None
 
 
 def test_a_prediction_does_not_bless_what_was_damaged(trained, tmp_path):

@@ -17,8 +17,9 @@ from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.training import Training
 from fimbria.workflows import train as workflow
+from fimbria.workflows.plan import plan
 from fimbria.workflows.show import Quiet
-from fimbria.workflows.train import plan, resume, train
+from fimbria.workflows.train import resume, train
 
 KEPT = (".safetensors", "model.json", "contract.json", "training.tsv", "prediction.tsv", "metrics.tsv", "finished.json")
 
@@ -60,8 +61,8 @@ def test_keeps_what_a_results_folder_promises(trained):
         assert not maps.paths.checkpoint(split).parent.exists()
         assert list(maps.training(split).read_log()["epoch"]) == [0, 1]
         assert set(load_file(maps.training(split).weights("loss"))) >= {"convolutions.0.weight", "fc.2.weight"}
-        assert maps.predictions(split, "loss", "validation", "image").participants == 3
-        assert maps.metrics(split, "loss", "train", "image")["n_participants"].eq(3).all()
+        assert maps.scores.predictions(split, "loss", "validation", "image").participants == 3
+        assert maps.scores.metrics(split, "loss", "train", "image")["n_participants"].eq(3).all()
     assert json.loads((trained.maps / "split-0/best-loss/contract.json").read_text())["shape"] == [12, 14, 13]
     assert damage(maps.paths) == []
     assert "torch==" in maps.paths.environment.read_text()
@@ -167,11 +168,11 @@ def test_parts_are_voted_into_images(begun, tmp_path, extraction, shape):
     maps = train(begun.experiment.changed({"data": {"extraction": extraction}}), tmp_path / "maps")
     assert maps.record["input_size"] == shape
     part = extraction["name"]
-    parts = maps.predictions(0, "loss", "validation", part)
-    images = maps.predictions(0, "loss", "validation", "image")
+    parts = maps.scores.predictions(0, "loss", "validation", part)
+    images = maps.scores.predictions(0, "loss", "validation", "image")
     assert len(images.frame) == 3
     assert len(parts.frame) == 3 * parts.frame[f"{part}_id"].nunique()
-    assert set(maps.metrics(0, "loss", "train", part)["level"]) == {part}
+    assert set(maps.scores.metrics(0, "loss", "train", part)["level"]) == {part}
 
 
 def test_people_without_image_are_left_out_where_that_is_allowed(begun, tmp_path):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from fimbria.cli.screen import Screen, print_json, print_rows, say
+from fimbria.cli.values import pairs
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
@@ -98,22 +99,31 @@ def catalogue(
     *,
     size: Annotated[str, Parameter(name="--input")] = "",
     outputs: int = 2,
+    option: list[str] | None = None,
+    covariates: int = 0,
+    layers: bool = False,
     json: bool = False,
 ) -> None:
     """List what there is to choose from, and from which package; or describe one component.
 
-    Example: fimbria list networks conv5-fc3 --input 1x169x208x179 --outputs 2
+    Example: fimbria list networks conv5-fc3 --input 1x169x208x179 --outputs 2 --layers
 
     Parameters
     ----------
     kind
-        networks, tasks, metrics, extractions, normalizations, augmentations, optimizers, pipelines.
+        networks, tasks, losses, metrics, extractions, normalizations, augmentations, samplers, optimizers, pipelines.
     name
-        One of them.
+        One of them, or a study's own: path/to/file.py:name.
     size
         Size of a network's input, channel first: 1x169x208x179, or 1x208x179 for slices.
     outputs
         How many numbers a network gives.
+    option
+        An option of the network, NAME=VALUE; once for each.
+    covariates
+        How many numbers of a table a network takes besides an image.
+    layers
+        Show the layers of the network too, in the order in which an image passes them.
     json
         Print it as JSON.
     """
@@ -126,16 +136,48 @@ def catalogue(
         rows = components(kind)
         print_json(rows) if json else print_rows(rows)
         return
-    described = component(kind, name, input_size=_sides(size), outputs=outputs)
-    if json:
-        print_json(described)
+    described = component(
+        kind,
+        name,
+        input_size=_sides(size),
+        outputs=outputs,
+        options=pairs(option or [], "--option"),
+        covariates=covariates,
+        layers=layers,
+    )
+    print_json(described) if json else _show_component(described)
+
+
+def _show_component(described: dict[str, Any]) -> None:
+    """Print what a component is; of a network with its input also what it weighs and gives."""
+    described = dict(described)
+    details, layers = described.pop("details"), described.pop("layers", None)
+    if "parameters" in described:
+        given = described["output_size"]
+        described |= {
+            "input_size": _shape(described["input_size"]),
+            "output_size": ", ".join(
+                _shape(shape) if name == "output" else f"{name} {_shape(shape)}" for name, shape in given.items()
+            ),
+            "parameters": f"{described['parameters']:,}",
+            "weights": f"{described.pop('weights_bytes') / 2**20:,.1f} MiB",
+        }
+    print_rows([{"what": key, "value": _worded(value)} for key, value in described.items()])
+    if layers is None:
+        if details:
+            say(f"\n{details}")
         return
-    apart = ("layers", "details")
-    print_rows([{"what": key, "value": _worded(value)} for key, value in described.items() if key not in apart])
-    if described["details"]:
-        say(f"\n{described['details']}")
-    if described.get("layers"):
-        say("\n".join(described["layers"]))
+    say("")
+    print_rows(
+        [{**layer, "output": _shape(layer["output"]), "parameters": f"{layer['parameters']:,}"} for layer in layers]
+    )
+    passed = f"{sum(layer['parameters'] for layer in layers):,}"
+    if passed != described["parameters"]:
+        say(f"An image passes {passed} of the {described['parameters']} parameters in evaluation.")
+
+
+def _shape(sides: list[int]) -> str:
+    return "x".join(map(str, sides)) or "1"
 
 
 def _sides(text: str) -> tuple[int, ...] | None:

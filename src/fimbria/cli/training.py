@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_HEADLINE = ("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy")
+_HEADLINE = (
+    *("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy"),
+    *("ssim", "psnr", "mae", "mae-of-mean", "r2", "pearson", "mse"),
+)
 
 
 def register(parent: App) -> None:
@@ -68,7 +71,7 @@ def train(
     Parameters
     ----------
     experiment
-        The experiment, TOML or JSON.
+        The experiment, TOML or JSON; or ClinicaDL 1.x's: maps.json, or the TOML of its --config_file.
     maps
         Where to keep the results; a folder that does not exist yet, or is empty.
     cohort
@@ -83,19 +86,26 @@ def train(
         Show nothing but the result.
     """
     from fimbria.cli.options import parse
+    from fimbria.data.extraction.clinicadl import read_content
     from fimbria.experiment import files
     from fimbria.experiment.experiment import merged
 
     answers = answers_of(accept_finding, because)
-    described = files.read(experiment, merged(parse(options), data_sets(cohort)))
+    screen = Screen(quiet=quiet)
+    described = files.read(
+        experiment,
+        merged(parse(options), data_sets(cohort)),
+        read_cut=lambda content, source: read_content(content, source).options,
+        tell=screen.say,
+    )
     from fimbria.results.maps.maps import refuse_occupied
 
     refuse_occupied(maps)
-    from fimbria.workflows import train as workflow
+    from fimbria.workflows.plan import plan
+    from fimbria.workflows.train import train as run_training
 
-    screen = Screen(quiet=quiet)
     if dry_run:
-        planned = workflow.plan(described, maps, accept=answers, show=screen)
+        planned = plan(described, maps, accept=answers, show=screen)
         images = planned.parts.images
         say(f"Ready: {len(images.entries)} images, {len(images.locations)} parts each, {len(planned.splits)} splits.")
         if planned.certificate:
@@ -103,7 +113,7 @@ def train(
         told = [word for one in cohort or () for word in ("--cohort", one)]
         say(f"To train: fimbria train {shlex.join([str(experiment), str(maps), *options, *told])}")
         return
-    trained = workflow.train(described, maps, accept=answers, show=screen)
+    trained = run_training(described, maps, accept=answers, show=screen)
     _show_validation(trained.root)
 
 
@@ -136,6 +146,7 @@ def predict(
     data_set: list[str] | None = None,
     store: Path | None = None,
     split: list[int] | None = None,
+    latent: bool = False,
     trust_code: list[str] | None = None,
     accept_finding: list[str] | None = None,
     because: list[str] | None = None,
@@ -164,6 +175,8 @@ def predict(
         Where decoded images are kept; by default where those of the training are.
     split
         Use the weights of this split only; repeat it for several.
+    latent
+        Keep the means in the latent space of a variational autoencoder, too (TSV).
     trust_code
         SHA-256 of a study's own file that may be run.
     accept_finding
@@ -185,6 +198,7 @@ def predict(
         caps=data_sets(data_set)["data"]["caps"] if data_set else caps,
         store=store,
         splits=split,
+        latent=latent,
         trust_code=trust_code or (),
         accept=answers_of(accept_finding, because),
         show=screen,
@@ -255,7 +269,7 @@ def _show_validation(maps: Path) -> None:
     opened = Maps(maps)
     metric = opened.experiment.task.selection_metrics[0]
     for split in opened.splits:
-        scored = opened.metrics(split, metric, "validation", "image")
+        scored = opened.scores.metrics(split, metric, "validation", "image")
         if scored is not None:
             _show_metrics(scored, f"Split {split}, validation (which chose the epoch, and so flatters)")
     say(f"Kept in {maps}. Next: fimbria predict {maps} TEST.tsv --group test")
@@ -264,6 +278,7 @@ def _show_validation(maps: Path) -> None:
 def _show_metrics(metrics: pd.DataFrame, title: str) -> None:
     """Show the metrics that people ask for first, with their intervals."""
     chosen = metrics[metrics["metric"].isin(_HEADLINE)]
+    chosen = chosen if len(chosen) else metrics  # of a task with metrics of its own
     people = int(chosen["n_participants"].iloc[0])
     rows = [
         {
@@ -274,4 +289,5 @@ def _show_metrics(metrics: pd.DataFrame, title: str) -> None:
         }
         for row in chosen.to_dict("records")
     ]
-    print_rows(sorted(rows, key=lambda row: _HEADLINE.index(row["metric"])), f"{title}: {people} participants")
+    order = {name: place for place, name in enumerate(_HEADLINE)}
+    print_rows(sorted(rows, key=lambda row: order.get(row["metric"], 0)), f"{title}: {people} participants")

@@ -6,7 +6,7 @@ Flags, ``--help``, TOML and JSON files, the JSON schema and the reference are ma
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -119,16 +119,23 @@ class Data(Section):
     augmentation: tuple[Component, ...] = Field(
         (), description="Random changes of the training samples, in their order: noise, motion, flip, ..."
     )
+    covariates: tuple[str, ...] = Field(
+        (), description="Columns of the tables that the network is given beside the image, such as age and sex."
+    )
     training_sessions: Sessions = Field("all", description="Sessions of a training participant that are used.")
     validation_sessions: Sessions = Field("baseline", description="Sessions of a validation participant that are used.")
     allow_missing: bool = Field(False, description="Go on without the sessions that have no usable image.")
 
 
 class Task(Section):
-    """What is learnt."""
+    """What is learnt; whatever else is given here are the task's own options, such as loss."""
 
-    name: str = Field("classification", description="Kind of task.")
-    label: str = Field("diagnosis", description="Column of the tables that is learnt.")
+    model_config = ConfigDict(extra="allow")
+
+    name: str = Field(
+        "classification", description="Kind of task; `fimbria list tasks NAME` shows its options, such as loss."
+    )
+    label: str | None = Field(None, description="Column of the tables that is learnt; none is the task's own default.")
     positive: str | None = Field(
         None, description="Class that sensitivity, precision and ROC speak of; needed when there are two."
     )
@@ -139,6 +146,32 @@ class Task(Section):
         0.0, ge=0, le=1, description="Parts less accurate than this on validation have no say in the image's vote."
     )
 
+    @property
+    def component(self) -> Component:
+        """The task by its name, with its own options."""
+        chosen = {"label": self.label, "positive": self.positive}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        return Component(name=self.name, **given, **(self.model_extra or {}))
+
+
+class Transfer(Section):
+    """Weights that the training begins with."""
+
+    maps: Path | None = Field(None, description="MAPS whose weights it begins with: Fimbria's, or ClinicaDL 1.x's.")
+    weights: Path | None = Field(
+        None, description="File of weights it begins with: safetensors, or PyTorch's without pickled objects."
+    )
+    metric: str = Field("loss", description="Selection metric of the MAPS whose weights are taken.")
+    people: Path | None = Field(
+        None, description="Table of the participants that a file of weights has seen; they join the leak check."
+    )
+    freeze: int | float | str | tuple[str, ...] = Field(
+        0, description="Layers that stay as they are: a share from the input on (0.8), a count, or names (conv*)."
+    )
+    unfrozen: PositiveInt | None = Field(
+        None, description="Layers at the end that learn, all before them stay (ClinicaDL's nb_unfrozen_layer)."
+    )
+
 
 class Optimization(Section):
     """How it is learnt."""
@@ -147,6 +180,12 @@ class Optimization(Section):
         Component(name="adam", learning_rate=1e-4, weight_decay=1e-4), description="Optimizer, with its options."
     )
     epochs: PositiveInt = Field(20, description="Passes over the training images, at most.")
+    sampler: Component = Field(
+        Component(name="shuffle"), description="Which samples make an epoch: shuffle, weighted or balanced."
+    )
+    networks: Literal["one", "per-part"] = Field(
+        "one", description="One network for all parts of an image, or one for each, combined at image level."
+    )
     batch_size: PositiveInt = Field(8, description="Samples seen by one step of the optimizer.")
     patience: NonNegativeInt = Field(0, description="Epochs without a better validation loss before stopping; 0 never.")
     tolerance: NonNegativeFloat = Field(0.0, description="Share by which the loss must fall to count as better.")
@@ -161,6 +200,9 @@ class Compute(Section):
         "32", description="Arithmetic of the network; 16-bit ones are mixed."
     )
     workers: NonNegativeInt = Field(2, description="Processes that read and decode images; 0 uses this one.")
+    side_by_side: PositiveInt = Field(
+        1, description="Trainings (of splits, of networks per part) that run at once, each in a process of its own."
+    )
     threads: NonNegativeInt = Field(0, description="Threads of this process; 0 lets PyTorch choose.")
     augment_on: Literal["worker", "device"] = Field(
         "worker", description="Where samples are augmented: as they are read, or whole batches on the device."
@@ -172,19 +214,29 @@ class Compute(Section):
     checkpoint_minutes: PositiveFloat = Field(10.0, description="Longest work that a power cut can lose.")
 
 
-def _with_absolute_files(plain: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the names of components that are a study's own files absolute."""
+def own_files(plain: Any) -> Iterator[str]:  # noqa: ANN401  (nested plain values)
+    """Give whatever in a plain description names a study's own file."""
+    if isinstance(plain, Mapping):
+        plain = list(plain.values())
+    if isinstance(plain, (list, tuple)):
+        for one in plain:
+            yield from own_files(one)
+    elif isinstance(plain, str) and is_own_file(plain):
+        yield plain
 
-    def deeper(value: Any) -> Any:  # noqa: ANN401  (JSON holds anything)
-        if isinstance(value, list):
-            return [deeper(one) for one in value]
-        return _with_absolute_files(value) if isinstance(value, dict) else value
 
-    result = {name: deeper(value) for name, value in plain.items()}
-    if is_own_file(str(result.get("name", ""))):
-        file, ending, name = str(result["name"]).rpartition(".py:")
-        result["name"] = f"{_absolute(Path(file))}{ending}{name}" if ending else str(_absolute(Path(name)))
-    return result
+def with_files(plain: Any, moved: Callable[[str], str]) -> Any:  # noqa: ANN401  (nested plain values)
+    """Give a plain description whose study's own files are elsewhere; `moved` says where each is."""
+    if isinstance(plain, Mapping):
+        return {name: with_files(value, moved) for name, value in plain.items()}
+    if isinstance(plain, (list, tuple)):
+        return [with_files(one, moved) for one in plain]
+    return moved(plain) if isinstance(plain, str) and is_own_file(plain) else plain
+
+
+def _absolute_file(name: str) -> str:
+    file, ending, inside = name.rpartition(".py:")
+    return f"{_absolute(Path(file + '.py'))}:{inside}" if ending else str(_absolute(Path(name)))
 
 
 def _absolute(path: Path) -> Path:
@@ -210,6 +262,7 @@ class Experiment(Section):
     data: Data = Field(description="Which images, of whom, cut how.")
     task: Task = Field(Task(), description="What is learnt.")
     network: Component = Field(Component(name="conv5-fc3"), description="Network, with its options.")
+    transfer: Transfer = Field(Transfer(), description="Weights that the training begins with.")
     optimization: Optimization = Field(Optimization(), description="How it is learnt.")
     compute: Compute = Field(Compute(), description="On what it runs.")
 
@@ -252,7 +305,12 @@ class Experiment(Section):
         paths = {"caps": _absolute_folders(data.caps), "splits": str(_absolute(data.splits))}
         if data.store:
             paths["store"] = str(_absolute(data.store))
-        return self.of(merged(_with_absolute_files(self.plain()), {"data": paths}))
+        sources = {
+            name: str(_absolute(path))
+            for name in ("maps", "weights", "people")
+            if (path := getattr(self.transfer, name)) is not None
+        }
+        return self.of(merged(with_files(self.plain(), _absolute_file), {"data": paths, "transfer": sources}))
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,6 +345,8 @@ def with_names(description: Mapping[str, Any], section: type[Section] = Experime
     --------
     >>> merged(with_names({"network": {"dropout": 0.2}}), {"network": {"name": "resnet"}})
     {'network': {'name': 'resnet'}}
+    >>> with_names({"task": {"positive": "AD"}})
+    {'task': {'name': 'classification', 'positive': 'AD'}}
     """
     result = dict(description)
     for name, info in section.model_fields.items():
@@ -297,6 +357,8 @@ def with_names(description: Mapping[str, Any], section: type[Section] = Experime
             result[name] = {"name": info.default.name, **value}
         elif isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             result[name] = with_names(value, info.annotation)
+            if "name" in info.annotation.model_fields:
+                result[name] = {"name": info.annotation.model_fields["name"].default, **result[name]}
     return result
 
 

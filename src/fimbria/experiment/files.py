@@ -11,19 +11,32 @@ import tomlkit
 
 from fimbria.atomic import write_json, write_text
 from fimbria.errors import ExperimentError
+from fimbria.experiment.clinicadl import is_clinicadl, read_clinicadl
 from fimbria.experiment.experiment import Component, Experiment, merged, with_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pydantic import BaseModel
     from tomlkit.items import Table
 
+    from fimbria.experiment.clinicadl import ReadCut
+
 SCHEMA_VERSION = 1
 
 
-def read(path: str | Path, changes: Mapping[str, Any] | None = None) -> Experiment:
-    """Read an experiment and lay changes over it.
+def _nothing(sentence: str) -> None:
+    """Tell nobody."""
+
+
+def read(
+    path: str | Path,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    read_cut: ReadCut | None = None,
+    tell: Callable[[str], object] = _nothing,
+) -> Experiment:
+    """Read an experiment, ours or one of ClinicaDL 1.x, and lay changes over it.
 
     Parameters
     ----------
@@ -31,17 +44,42 @@ def read(path: str | Path, changes: Mapping[str, Any] | None = None) -> Experime
         A ``.toml`` or ``.json`` file.
     changes
         Options given on the command line, nested like the experiment; they win.
+    read_cut
+        Reads what ClinicaDL's files say of how images are cut, as `read_clinicadl` asks for it. Without, its experiments
+        are refused.
+    tell
+        Is given a sentence for everything in an experiment of ClinicaDL that has no twin here, or that should be looked at.
 
     Raises
     ------
     ExperimentError
-        When the file is missing, not TOML or JSON, or newer than this program.
+        When the file is missing, not TOML or JSON, newer than this program, or ClinicaDL's where that is not wanted.
     ProblemsError
         For everything in it that cannot be used, at once.
     """
     path = Path(path)
-    described = with_names(upgraded(_parsed(path), f"{path}"))
+    parsed = _parsed(path)
+    if is_clinicadl(parsed):
+        described = _of_clinicadl(parsed, path, changes or {}, read_cut, tell)
+    else:
+        described = with_names(upgraded(parsed, f"{path}"))
     return Experiment.of(merged(described, changes or {}), f"{path}")
+
+
+def _of_clinicadl(
+    parsed: Mapping[str, Any],
+    path: Path,
+    changes: Mapping[str, Any],
+    read_cut: ReadCut | None,
+    tell: Callable[[str], object],
+) -> dict[str, Any]:
+    if read_cut is None:
+        msg = f"{path} is an experiment of ClinicaDL, and one of Fimbria was wanted. `fimbria train {path} NEW_MAPS` reads it."
+        raise ExperimentError(msg)
+    described, notes = read_clinicadl(parsed, f"{path}", read_cut, changes)
+    for note in notes:
+        tell(f"{path.name}: {note}")
+    return described
 
 
 def upgraded(description: Mapping[str, Any], source: str) -> dict[str, Any]:
@@ -103,6 +141,8 @@ def _fill(table: Table, section: BaseModel, plain: Mapping[str, Any]) -> None:
         item = tomlkit.item(value)
         item.comment(info.description or "")
         table.add(name, item)
+    for name in section.model_extra or {}:
+        table.add(name, plain[name])
 
 
 def _parsed(path: Path) -> dict[str, Any]:

@@ -5,19 +5,22 @@ Each check raises an AssertionError with a sentence that says what was wanted an
 
 from __future__ import annotations
 
+import inspect
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
 from fimbria.data.extraction import Choosy, Location, put_back, take
+from fimbria.learning.outputs import Domains, Variational
 from fimbria.learning.training.devices import seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor, nn
@@ -25,39 +28,62 @@ if TYPE_CHECKING:
     from fimbria.data.extraction import Extraction
     from fimbria.geometry import Shape
 
+    Outputs: TypeAlias = Tensor | Variational | Domains
+
 _SIZES = {
     2: ((1, 32, 32), (1, 33, 27), (3, 40, 35)),
     3: ((1, 32, 32, 32), (1, 33, 27, 30), (2, 20, 23, 19)),
 }
+_OUTPUTS = (2, 5)
+_COLUMNS = 3  # of covariates, where nobody says how many
 _CLOSE = 1e-4  # of outputs: batches of other sizes are summed in another order
 
 
-def check_network(factory: Callable[..., nn.Module], *, dimensions: Sequence[int] = (2, 3)) -> None:
+def check_network(
+    factory: Callable[..., nn.Module],
+    input_sizes: Sequence[Shape] | None = None,
+    output_size: int | None = None,
+    *,
+    dimensions: Sequence[int] = (2, 3),
+    **options: object,
+) -> None:
     """Check that a network can be trained, kept and opened again.
 
     Parameters
     ----------
     factory
-        Called as ``factory(input_size=(channel, ...), output_size=outputs)``; bind other options beforehand.
+        Called as ``factory(input_size=(channel, ...), output_size=outputs, **options)``. One that does not ask for
+        `output_size` gives an image back. One that asks for `covariates` is called with images and ``(sample, column)``.
+    input_sizes
+        Sizes ``(channel, ...)`` to try; left out, some small ones with even and with odd sides.
+    output_size
+        How many outputs to try; left out, 2 and 5.
     dimensions
-        Axes of space that it takes.
+        Axes of space that it takes, where `input_sizes` are left out.
+    **options
+        Its options.
 
     Raises
     ------
     AssertionError
-        When for an image of even or odd sides it cannot be built or does not give ``(sample, output)``; a parameter has
-        no finite gradient; a batch of one cannot be trained; the same seed gives other weights; a batch has gone
-        through batch norm while it was built; it is not deterministic in evaluation, or says of a sample something that
-        depends on its batch; or its weights, kept as safetensors and opened in a new one, do not say the same.
+        When for an image of these sizes it cannot be built, also without memory on torch's meta device; it does not give
+        ``(sample, output)``, an image as it was given, `Variational`, or in training `Domains`; what it gives is not
+        finite; a parameter has no finite gradient, and the network has no attribute ``not_learnt`` that gives, under the
+        parameter's name, the reason; a batch of one cannot be trained; the same seed gives other weights or outputs; a
+        batch has gone through batch norm while it was built; it is not deterministic in evaluation, or says of a sample
+        something that depends on its batch; or its weights, kept as safetensors and opened in a new one, do not say the
+        same.
     """
-    for axes in dimensions:
-        for input_size in _SIZES[axes]:
-            for output_size in (2, 5):
-                network = _built(factory, input_size, output_size)
-                _check_as_built(network, factory, input_size, output_size)
-                _check_training(network, input_size, output_size)
-                _check_evaluation(network, input_size)
-            _check_kept(network, _built(factory, input_size, output_size, seed=1), input_size)
+    for input_size in input_sizes or [size for axes in dimensions for size in _SIZES[axes]]:
+        trials = [_Trial(factory, tuple(input_size), outputs, options) for outputs in _OUTPUTS]
+        if output_size is not None or trials[0].reconstructs:
+            trials = [_Trial(factory, tuple(input_size), output_size or _OUTPUTS[0], options)]
+        for trial in trials:
+            network = trial.build()
+            _check_as_built(network, trial)
+            _check_training(network, trial)
+            _check_evaluation(network, trial)
+        _check_kept(network, trial.build(seed=1), trial)
 
 
 def check_extraction(extraction: Extraction, shape: Shape) -> None:
@@ -123,59 +149,145 @@ def _check_chosen(extraction: Choosy, locations: Sequence[Location], image: NDAr
         _require(everything, "an extraction that is not choosy should choose every part, and leaves some out")
 
 
-def _built(factory: Callable[..., nn.Module], input_size: Shape, output_size: int, seed: int = 0) -> nn.Module:
-    with seeded(seed):
-        try:
-            return factory(input_size=input_size, output_size=output_size)
-        except Exception as error:
-            msg = f"a network for images {_text(input_size)} and {output_size} outputs was wanted, building it gave {error!r}"
-            raise AssertionError(msg) from error
+@dataclass(frozen=True)
+class _Trial:
+    """A network as it is built once, and what it is given."""
+
+    factory: Callable[..., nn.Module]
+    input_size: Shape
+    output_size: int
+    options: Mapping[str, object]
+
+    @property
+    def reconstructs(self) -> bool:
+        return not self._asks("output_size")
+
+    def build(self, seed: int = 0) -> nn.Module:
+        given = {"input_size": self.input_size, "output_size": self.output_size}
+        if columns := self._columns():
+            given["covariates"] = columns
+        passed = {name: value for name, value in given.items() if self._asks(name)}
+        with seeded(seed):
+            try:
+                return self.factory(**{**passed, **self.options})
+            except Exception as error:
+                msg = f"a network for images {_text(self.input_size)} and {self.output_size} outputs was wanted, building it gave {error!r}"
+                raise AssertionError(msg) from error
+
+    def inputs(self, samples: int) -> tuple[Tensor, ...]:
+        """Give images, and covariates where it asks for them."""
+        generator = torch.Generator().manual_seed(samples)
+        images = torch.rand((samples, *self.input_size), generator=generator)
+        columns = self._columns()
+        return (images, torch.randn((samples, columns), generator=generator)) if columns else (images,)
+
+    def _columns(self) -> int:
+        if not self._asks("covariates", also_any=False):
+            return 0
+        bound = inspect.signature(self.factory).parameters["covariates"].default
+        said = self.options.get("covariates", bound)
+        return said if isinstance(said, int) else _COLUMNS
+
+    def _asks(self, name: str, *, also_any: bool = True) -> bool:
+        asked = inspect.signature(self.factory).parameters
+        any_name = any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in asked.values())
+        return name in asked or (also_any and any_name)
 
 
-def _check_as_built(network: nn.Module, factory: Callable[..., nn.Module], input_size: Shape, output_size: int) -> None:
-    first, again = network.state_dict(), _built(factory, input_size, output_size).state_dict()
+def _check_as_built(network: nn.Module, trial: _Trial) -> None:
+    other = trial.build()
+    first, again = network.state_dict(), other.state_dict()
     same = first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
     _require(same, "the same seed should give the same weights, and gave others")
     used = [name for name, value in first.items() if name.endswith("num_batches_tracked") and int(value)]
     _require(not used, f"no batch should go through a network while it is built; one went through {', '.join(used)}")
+    with torch.device("meta"):
+        try:
+            empty = trial.build()
+        except AssertionError as error:
+            msg = f"on torch's meta device, where networks are counted without memory, {error}"
+            raise AssertionError(msg) from error
+    held = [name for name, parameter in empty.named_parameters() if not parameter.is_meta]
+    _require(not held, f"no memory should be taken on torch's meta device; {', '.join(held)} took some")
+    shapes, wanted = ({name: value.shape for name, value in one.state_dict().items()} for one in (empty, network))
+    _require(shapes == wanted, "the same tensors were wanted on torch's meta device as elsewhere, others were given")
 
 
-def _check_training(network: nn.Module, input_size: Shape, output_size: int) -> None:
+def _check_training(network: nn.Module, trial: _Trial) -> None:
     for samples in (2, 1):
-        network.train()
-        network.zero_grad()
-        with seeded(samples):
-            outputs = _said(network, _images(samples, input_size))
-        found = tuple(outputs.shape)
-        where = f"for {samples} images {_text(input_size)} in training"
-        _require(found == (samples, output_size), f"outputs {(samples, output_size)} were wanted {where}, not {found}")
-        outputs.square().sum().backward()  # type: ignore[no-untyped-call]  # torch's own
-        for name, parameter in network.named_parameters():
-            if parameter.requires_grad:
-                _require(
-                    parameter.grad is not None, f"every parameter should be learnt; {name} has no gradient {where}"
-                )
-                finite = parameter.grad is not None and bool(torch.isfinite(parameter.grad).all())
-                _require(finite, f"finite gradients were wanted {where}; {name} has others")
+        where = f"for {samples} images {_text(trial.input_size)} in training"
+        outputs = _learning(network, trial, samples)
+        _check_outputs(outputs, trial, samples, where)
+        torch.stack([tensor.square().sum() for tensor in _tensors(outputs)]).sum().backward()  # type: ignore[no-untyped-call]  # torch's own
+        excused: Mapping[str, str] = getattr(network, "not_learnt", {})
+        learnt = {name: one.grad for name, one in network.named_parameters() if one.requires_grad}
+        missing = [name for name, gradient in learnt.items() if gradient is None and not excused.get(name)]
+        has = "has" if len(missing) == 1 else "have"
+        _require(not missing, f"every parameter should be learnt; {', '.join(missing)} {has} no gradient {where}")
+        wild = [
+            name for name, gradient in learnt.items() if gradient is not None and not torch.isfinite(gradient).all()
+        ]
+        has = "has" if len(wild) == 1 else "have"
+        _require(not wild, f"finite gradients were wanted {where}; {', '.join(wild)} {has} others")
+    with torch.no_grad():
+        pairs = zip(*(_tensors(_learning(trial.build(), trial, 2)) for _ in range(2)), strict=True)
+        same = all(torch.equal(one, other) for one, other in pairs)
+    _require(same, f"the same seed should give the same outputs {where}, and gave others")
+
+
+def _learning(network: nn.Module, trial: _Trial, samples: int) -> Outputs:
+    """Give what a network says in the training of an epoch, with no gradient left from before."""
+    network.train()
+    network.zero_grad()
+    if callable(at_epoch := getattr(network, "at_epoch", None)):
+        at_epoch(1)
+    with seeded(samples):
+        return _said(network, trial.inputs(samples))
+
+
+def _check_outputs(outputs: Outputs, trial: _Trial, samples: int, where: str) -> None:
+    image = (samples, *trial.input_size)
+    wanted = image if trial.reconstructs else (samples, trial.output_size)
+    match outputs:
+        case Variational():
+            latent = tuple(outputs.mu.shape)
+            _require(latent[:1] == (samples,), f"a mu of {samples} samples was wanted {where}, not {latent}")
+            expected = {"image": image, "mu": latent, "log_variance": latent}
+        case Domains():
+            _require(
+                where.endswith("training"), f"outputs {wanted} alone were wanted {where}, not those of two domains"
+            )
+            expected = {"source": wanted, "target": wanted, "domain": (samples, 2)}
+        case _:
+            expected = {"outputs": wanted}
+    for (name, shape), tensor in zip(expected.items(), _tensors(outputs), strict=True):
+        found = tuple(tensor.shape)
+        _require(found == shape, f"{name} {shape} were wanted {where}, not {found}")
+        _require(bool(torch.isfinite(tensor).all()), f"finite {name} were wanted {where}, others were given")
 
 
 @torch.inference_mode()
-def _check_evaluation(network: nn.Module, input_size: Shape) -> None:
+def _check_evaluation(network: nn.Module, trial: _Trial) -> None:
     network.eval()
-    images = _images(3, input_size)
-    together = _said(network, images)
-    where = f"for images {_text(input_size)}"
-    _require(
-        torch.equal(_said(network, images), together), f"in evaluation the same was wanted twice {where}, and differs"
+    inputs = trial.inputs(3)
+    together = _said(network, inputs)
+    where = f"for images {_text(trial.input_size)}"
+    _check_outputs(together, trial, 3, f"for 3 images {_text(trial.input_size)} in evaluation")
+    again = _tensors(_said(network, inputs))
+    same = all(torch.equal(one, other) for one, other in zip(_tensors(together), again, strict=True))
+    _require(same, f"in evaluation the same was wanted twice {where}, and differs")
+    apart = [_tensors(_said(network, tuple(one[sample, None] for one in inputs))) for sample in range(3)]
+    alone = [torch.cat(parts) for parts in zip(*apart, strict=True)]
+    independent = all(
+        torch.allclose(one, other, rtol=_CLOSE, atol=_CLOSE)
+        for one, other in zip(alone, _tensors(together), strict=True)
     )
-    alone = torch.cat([_said(network, image[None]) for image in images])
-    independent = torch.allclose(alone, together, rtol=_CLOSE, atol=_CLOSE)
     _require(independent, f"what is said of an image should not depend on the batch it is in; {where} it does")
 
 
 @torch.inference_mode()
-def _check_kept(network: nn.Module, other: nn.Module, input_size: Shape) -> None:
-    images = _images(2, input_size)
+def _check_kept(network: nn.Module, other: nn.Module, trial: _Trial) -> None:
+    inputs = trial.inputs(2)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
         try:
@@ -184,7 +296,8 @@ def _check_kept(network: nn.Module, other: nn.Module, input_size: Shape) -> None
         except (RuntimeError, ValueError, TypeError) as error:
             msg = f"weights that can be kept as safetensors and opened again were wanted; that gave {error}"
             raise AssertionError(msg) from error
-    same = torch.equal(_said(network.eval(), images), _said(other.eval(), images))
+    said = (_tensors(_said(one.eval(), inputs)) for one in (network, other))
+    same = all(torch.equal(one, again) for one, again in zip(*said, strict=True))
     _require(same, "weights opened in a new network should say what they said, and say something else")
 
 
@@ -208,18 +321,21 @@ def _check_inside(location: Location, shape: Shape) -> None:
     _require(finite, f"the background of {name} should be a number, not {location.background}")
 
 
-def _said(network: nn.Module, images: Tensor) -> Tensor:
+def _said(network: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
+    mode = "training" if network.training else "evaluation"
+    batch = f"a batch of {len(inputs[0])} images {_text(tuple(inputs[0].shape[1:]))} in {mode}"
     try:
-        outputs: Tensor = network(images)
+        outputs: Outputs = network(*inputs)
     except Exception as error:
-        mode = "training" if network.training else "evaluation"
-        msg = f"outputs for a batch of {len(images)} images {_text(tuple(images.shape[1:]))} in {mode} were wanted, it gave {error!r}"
+        msg = f"outputs for {batch} were wanted, it gave {error!r}"
         raise AssertionError(msg) from error
+    known = isinstance(outputs, (torch.Tensor, Variational, Domains))
+    _require(known, f"a Tensor, Variational or Domains was wanted for {batch}, not {type(outputs).__name__}")
     return outputs
 
 
-def _images(samples: int, input_size: Shape) -> Tensor:
-    return torch.rand((samples, *input_size), generator=torch.Generator().manual_seed(samples))
+def _tensors(outputs: Outputs) -> tuple[Tensor, ...]:
+    return (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
 
 
 def _text(shape: Shape) -> str:

@@ -26,7 +26,7 @@ from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import InputError, Problem, did_you_mean, listing, refuse
 from fimbria.provenance import now
 from fimbria.results.maps.maps import Maps
-from fimbria.workflows.certify import accepted_in, looks_at
+from fimbria.workflows.certify import accepted_in, looks_at, pretrained_in
 from fimbria.workflows.evidence import evidence_of
 from fimbria.workflows.show import Show, quiet
 
@@ -190,10 +190,11 @@ def material_of(maps: Maps) -> Material:
         str(maps.root),
         "MAPS",
         of_sides(sides),
-        label=maps.experiment.task.label,
+        label=next(iter(maps.columns), None),
+        inputs=maps.experiment.data.covariates,
         flow=_kept_flow(maps),
         fitted=tuple(fitted),
-        pretrained=frozenset(),  # no training of this version starts from other weights
+        **pretrained_in({split: maps.transferred(split).people()[0] for split in maps.splits}),
         looks=looks_at(maps),
         pipeline=maps.experiment.data.pipeline.name,
         notes=tuple(notes),

@@ -5,32 +5,34 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from fimbria.data.extraction import extraction
 from fimbria.data.images.pipelines import pipeline
 from fimbria.errors import ComponentError, InputError, did_you_mean
-from fimbria.learning.networks import network, parameter_count
+from fimbria.learning.networks import network
+from fimbria.learning.networks.fitting import Passage, passage
 from fimbria.learning.samples.augmentation import augmentation
 from fimbria.learning.samples.normalization import normalization
-from fimbria.learning.tasks import task
+from fimbria.learning.samples.sampler import sampler
+from fimbria.learning.tasks import loss, task
 from fimbria.learning.training.optimizers import optimizer
 from fimbria.results.evaluation.metric import metric
 from fimbria.workflows.choices import GIVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from fimbria.registry import Registered, Registry
 
 KINDS: dict[str, Registry[Any]] = {
     "networks": network,
     "tasks": task,
+    "losses": loss,
     "metrics": metric,
     "extractions": extraction,
     "normalizations": normalization,
     "augmentations": augmentation,
     "optimizers": optimizer,
+    "samplers": sampler,
     "pipelines": pipeline,
 }
 
@@ -64,7 +66,16 @@ def _row(registry: Registry[Any], name: str) -> dict[str, Any]:
     return {"name": one.name, "provider": one.provider, "summary": one.summary}
 
 
-def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, outputs: int = 2) -> dict[str, Any]:
+def component(  # noqa: PLR0913  (which, and what a network is tried with)
+    kind: str,
+    name: str,
+    *,
+    input_size: Sequence[int] | None = None,
+    outputs: int = 2,
+    options: Mapping[str, object] | None = None,
+    covariates: int = 0,
+    layers: bool = False,
+) -> dict[str, Any]:
     """Describe one component; a network is also built, on no memory, when a size of input is given.
 
     Parameters
@@ -74,13 +85,21 @@ def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, 
     input_size
         ``(channel, x, y, z)`` or ``(channel, first, second)``.
     outputs
-        How many numbers a network gives.
+        How many numbers a network gives, where it can be told.
+    options
+        Of the network; the others are as by default.
+    covariates
+        How many numbers of a table a network takes besides an image.
+    layers
+        List the layers of the network too.
 
     Returns
     -------
     dict
         ``name``, ``provider``, ``version``, ``summary``, ``details``, ``options``; for a network with `input_size` also
-        ``parameters``, ``input_size``, ``outputs`` and ``layers``.
+        ``input_size``, ``output_size`` (the shape of each thing it gives of one image), ``parameters`` and
+        ``weights_bytes``; with `layers` also ``layers``: ``name``, ``kind``, ``output`` and ``parameters`` of each, in the
+        order in which an image passes them.
 
     Raises
     ------
@@ -90,6 +109,9 @@ def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, 
     found = _registry(kind).find(name)
     described = {**found.origin, "summary": found.summary, "details": found.details, "options": _options(kind, found)}
     if input_size is None:
+        if options or layers:
+            msg = "--option and --layers need the size of a network's input, such as --input 1x169x208x179."
+            raise InputError(msg)
         return described
     if kind != "networks":
         msg = f"--input is for networks; {name!r} is one of the {kind}."
@@ -97,16 +119,22 @@ def component(kind: str, name: str, *, input_size: Sequence[int] | None = None, 
     if min(input_size) < 1 or outputs < 1:
         msg = f"--input {'x'.join(map(str, input_size))} --outputs {outputs}: every number must be at least 1."
         raise InputError(msg)
-    with torch.device("meta"):
-        built = found.build({"input_size": tuple(input_size), "output_size": outputs}, {})
-    layers = str(built).splitlines()
-    return {
-        **described,
+    given = {"output_size": outputs, "covariates": covariates}
+    chosen = found.options({**given, "input_size": None}, options or {})
+    passed = passage(lambda size: found.build({**given, "input_size": size}, chosen), tuple(input_size), covariates)
+    return {**described, "options": chosen, **_passed(passed, input_size, layers=layers)}
+
+
+def _passed(passed: Passage, input_size: Sequence[int], *, layers: bool) -> dict[str, Any]:
+    described: dict[str, Any] = {
         "input_size": list(input_size),
-        "outputs": outputs,
-        "parameters": parameter_count(built),
-        "layers": layers,
+        "output_size": {name: list(shape) for name, shape in passed.outputs.items()},
+        "parameters": passed.parameters,
+        "weights_bytes": passed.size_bytes,
     }
+    if layers:
+        described["layers"] = [{**layer._asdict(), "output": list(layer.output)} for layer in passed.layers]
+    return described
 
 
 def _registry(kind: str) -> Registry[Any]:
@@ -118,7 +146,7 @@ def _registry(kind: str) -> Registry[Any]:
 
 def _options(kind: str, found: Registered[Any]) -> dict[str, Any]:
     """Give the options a user can choose, with their defaults; ``needed`` where there is none."""
-    given = GIVEN.get(kind.removesuffix("s"), ())
+    given = GIVEN.get(KINDS[kind].kind, ())
     parameters = inspect.signature(found.factory).parameters
     return {
         name: "needed" if parameter.default is inspect.Parameter.empty else parameter.default

@@ -6,7 +6,8 @@ They hold what costs nothing to look at; `fimbria audit` looks at more.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from fimbria.data.audit.audit import audit
 from fimbria.data.audit.certificate import Acceptance
@@ -14,6 +15,7 @@ from fimbria.data.audit.evidence import Evidence
 from fimbria.data.audit.material import Fitted, Look, Material, of_sides
 from fimbria.errors import LeakError
 from fimbria.provenance import sha256
+from fimbria.results.maps.training import networks_in
 from fimbria.workflows.evidence import evidence_in, seen_images
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from fimbria.experiment.experiment import Experiment
     from fimbria.results.maps.maps import Maps
     from fimbria.workflows.show import Show
+    from fimbria.workflows.transfer import Source
 
 Accept = tuple[tuple[str, str], ...]
 
@@ -51,14 +54,16 @@ def _sides(split: Split) -> tuple[tuple[str, Cohort], tuple[str, Cohort]]:
 
 def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and what is known of them)
     experiment: Experiment,
+    columns: Sequence[str],
     splits: Sequence[Split],
     entries: Mapping[Session, Entry],
     origin: Origin,
     steps: Sequence[Step],
     fitted: Sequence[Fitted] = (),
+    begun: Mapping[int, Source] = MappingProxyType({}),
     accept: Accept = (),
 ) -> Certificate:
-    """Audit what is about to be trained, from its tables and its decoded images.
+    """Audit what is about to be trained, from its tables (and the columns of them that it learns) and its decoded images.
 
     Without any image, the tables alone are audited, which is worth doing before hours of decoding; findings that somebody
     answers for may then be of images, and are not asked for.
@@ -73,10 +78,11 @@ def certify_training(  # noqa: PLR0913, PLR0917  (what is trained, on whom, and 
         experiment.data.splits.name,
         "splits of a training",
         of_sides(sides),
-        label=experiment.task.label,
+        label=next(iter(columns), None),
+        inputs=experiment.data.covariates,
         flow=tuple(steps),
         fitted=tuple(fitted),
-        pretrained=frozenset(),  # no training of this version starts from other weights
+        **pretrained_in({split: source.trained for split, source in begun.items()}),
         evidence=evidence_in(entries, origin) if entries else None,
         pipeline=origin.pipeline.name,
     )
@@ -109,9 +115,10 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
         f"{group} of {maps.root.name}",
         "group of a MAPS",
         of_sides(sides),
-        label=maps.experiment.task.label,
+        label=next(iter(maps.columns), None),
+        inputs=maps.experiment.data.covariates,
         fitted=(),
-        pretrained=frozenset(),
+        **pretrained_in({split: maps.transferred(split).people()[0] for split in maps.splits}),
         looks=tuple(looks),
         evidence=Evidence(
             now.source, {**seen_images(maps, origin, trained), **now.images}, {}, now.without_fingerprint
@@ -119,6 +126,13 @@ def certify_prediction(  # noqa: PLR0913, PLR0917  (whom, with what)
         pipeline=origin.pipeline.name,
     )
     return _answered(audit(material).still_accepting(accepted_in(maps)), accept)
+
+
+def pretrained_in(people: Mapping[int, frozenset[tuple[str, str]] | None]) -> dict[str, Any]:
+    """Say whom the weights of each split had seen before; of a file that comes with no list, that is not known."""
+    if any(one is None for one in people.values()):
+        return {"pretrained": None}
+    return {"pretrained": frozenset(), "pretrained_of": {split: one for split, one in people.items() if one}}
 
 
 def accepted_in(maps: Maps) -> tuple[Acceptance, ...]:
@@ -157,7 +171,12 @@ def participants_of(names: str) -> frozenset[tuple[str, str]]:
 def candidate(maps: Maps, splits: Sequence[int]) -> str:
     """Name the weights that score a group: other weights have another name."""
     metrics = maps.experiment.task.selection_metrics
-    weights = [sha256(maps.training(split).weights(metric)) for split in splits for metric in metrics]
+    weights = [
+        sha256(maps.training(split, network).weights(metric))
+        for split in splits
+        for metric in metrics
+        for network in networks_in(maps.paths, split, metric)
+    ]
     return hashlib.sha256("\n".join(weights).encode()).hexdigest()[:12]
 
 

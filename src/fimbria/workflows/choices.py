@@ -7,29 +7,36 @@ from typing import TYPE_CHECKING, Any
 
 from fimbria.data.extraction import extraction
 from fimbria.data.images.pipelines import pipeline
-from fimbria.errors import ComponentError, InputError, MissingExtraError, Problem, refuse
+from fimbria.errors import InputError, MissingExtraError, Problem, ProblemsError, refuse
 from fimbria.learning.networks import network
 from fimbria.learning.samples.augmentation import OnDevice, augmentation
 from fimbria.learning.samples.normalization import normalization
-from fimbria.learning.tasks import Task, task
+from fimbria.learning.samples.sampler import sampler
+from fimbria.learning.tasks import task
 from fimbria.learning.training.optimizers import optimizer
 from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.results.maps.paths import checked
 from fimbria.workflows import images
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator, Mapping
 
     from fimbria.experiment.experiment import Component, Experiment
     from fimbria.registry import Registered, Registry
 
 # What the house gives a component by itself; everything else in its signature is the user's to choose.
-BUILT_AT_ONCE = ("pipeline", "normalization", "augmentation")  # what needs nothing else to say that it cannot be had
+BUILT_AT_ONCE = (
+    "pipeline",
+    "normalization",
+    "augmentation",
+    "task",
+)  # what needs nothing else to say that it cannot be had
 GIVEN: dict[str, tuple[str, ...]] = {
     "extraction": images.GIVEN,
-    "network": ("input_size", "output_size"),
+    "loss": ("counts",),
+    "network": ("input_size", "output_size", "covariates"),
     "optimizer": ("parameters",),
-    "task": ("classes", "positive"),
+    "sampler": ("batch_size",),
 }
 
 
@@ -43,6 +50,10 @@ class Choice:
     def build(self, **given: object) -> Any:  # noqa: ANN401  (whatever the component makes)
         """Make it."""
         return self.component.build(given, self.options)
+
+    def completed(self, fitted: Mapping[str, object]) -> Any:  # noqa: ANN401  (likewise)
+        """Make it with the options that training people completed."""
+        return self.component.build({}, {**self.options, **fitted})
 
     @property
     def record(self) -> dict[str, Any]:
@@ -61,17 +72,15 @@ class Choices:
     augmentation: tuple[Choice, ...]
     network: Choice
     optimizer: Choice
-    task: Registered[Task]
+    sampler: Choice
+    task: Choice
 
     @property
     def record(self) -> dict[str, Any]:
         """What a MAPS keeps of them."""
         kept: dict[str, Any] = {}
         for name, value in vars(self).items():
-            if isinstance(value, tuple):
-                kept |= {name: [choice.record for choice in value]}
-            else:
-                kept[name] = value.record if isinstance(value, Choice) else value.origin
+            kept[name] = [choice.record for choice in value] if isinstance(value, tuple) else value.record
         return kept
 
     @property
@@ -84,19 +93,16 @@ class Choices:
         for kind, value in vars(self).items():
             several = value if isinstance(value, tuple) else (value,)
             for place, choice in enumerate(several):
-                found = choice.component if isinstance(choice, Choice) else choice
-                yield kind, place if isinstance(value, tuple) else None, found
+                yield kind, place if isinstance(value, tuple) else None, choice.component
 
 
-def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> Choices:
+def resolve(experiment: Experiment) -> Choices:
     """Find every component of an experiment and check its options; no image is read.
 
     Parameters
     ----------
     experiment
-        Names the components.
-    trusted
-        SHA-256 of the study's own files that may be run; None for an experiment of the user's own.
+        Names the components. A study's own files that it names are run: of a MAPS, see `trust` first.
 
     Raises
     ------
@@ -107,11 +113,14 @@ def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> C
 
     def chosen(kind: str, registry: Registry[Any], component: Component) -> Choice | None:
         try:
-            found = registry.find(component.name, trusted)
+            found = registry.find(component.name)
             made = Choice(found, found.options(dict.fromkeys(GIVEN.get(kind, ())), component.options))
             if kind in BUILT_AT_ONCE:
                 made.build()
-        except (ComponentError, MissingExtraError) as error:
+        except ProblemsError as error:
+            problems.extend(error.problems)
+            return None
+        except (InputError, MissingExtraError) as error:
             problems.append(Problem(str(error)))
             return None
         return made
@@ -123,6 +132,8 @@ def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> C
         "normalization": (normalization, data.normalization),
         "network": (network, experiment.network),
         "optimizer": (optimizer, experiment.optimization.optimizer),
+        "sampler": (sampler, experiment.optimization.sampler),
+        "task": (task, experiment.task.component),
     }
     found = {kind: chosen(kind, *wanted) for kind, wanted in one.items()}
     channels = [chosen("pipeline", pipeline, component) for component in data.channels]
@@ -133,15 +144,13 @@ def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> C
             for choice in augmentations
             if choice and not isinstance(choice.build(), OnDevice)
         ]
-    for metric in experiment.task.selection_metrics:
+    learnt = found["task"].build().metrics if found["task"] else None
+    for name in experiment.task.selection_metrics:
         try:
-            checked(find_metric(metric).name)
+            metric = find_metric(name, learnt)
+            checked(metric.name)
         except InputError as error:
             problems.append(Problem(f"task.selection_metrics: {error}"))
-    try:
-        learnt = task.find(experiment.task.name, trusted)
-    except ComponentError as error:
-        problems.append(Problem(str(error)))
     refuse("the experiment", problems)
     several = {"channels": channels, "augmentation": augmentations}
-    return Choices(**found, **{kind: tuple(filter(None, made)) for kind, made in several.items()}, task=learnt)  # type: ignore[arg-type]  # all were found
+    return Choices(**found, **{kind: tuple(filter(None, made)) for kind, made in several.items()})  # type: ignore[arg-type]  # all were found

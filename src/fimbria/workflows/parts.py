@@ -1,7 +1,7 @@
 """From the names in an experiment to the things they name: the only assembly, for training and prediction alike.
 
-Three steps, cheapest first: `resolve` checks names and options, `learnable` checks the tables, and `images` finds and
-decodes the images. Each says everything that is wrong at once, and nothing is trained before all three have passed.
+Three steps, cheapest first: `resolve` checks names and options, `learnable` the tables, and `images` finds and decodes
+the images. Each says everything that is wrong at once, and nothing is trained before all three have passed.
 """
 
 from __future__ import annotations
@@ -10,28 +10,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from fimbria.data.cohort.cohort import Cohort, Session, clean_labels
+import torch
+
 from fimbria.data.cohort.splits import Split
 from fimbria.data.extraction.origin import READ_NIFTI
-from fimbria.errors import FimbriaError, MapsError, Problem, refuse
+from fimbria.errors import FimbriaError, MapsError, Problem
 from fimbria.learning.samples.augmentation import draws
 from fimbria.learning.samples.dataset import Augmenting, PartDataset, sample_shape
 from fimbria.learning.samples.loader import Loader
 from fimbria.learning.samples.normalization import Fittable, Fitted, Normalization
 from fimbria.learning.samples.tensors import READ_TENSORS
-from fimbria.learning.tasks.classification import label_text
 from fimbria.learning.training.learner import Learner
-from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.workflows.images import cut, gathered, origins_of
 from fimbria.workflows.show import Show, quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import torch
     from lightning_fabric import Fabric
     from torch import nn
 
+    from fimbria.data.cohort.cohort import Cohort, Session
     from fimbria.data.extraction import Location
     from fimbria.data.extraction.origin import Origin
     from fimbria.data.extraction.store import Entry
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from fimbria.geometry import Shape
     from fimbria.learning.tasks import Task
     from fimbria.workflows.choices import Choice, Choices
+    from fimbria.workflows.learnt import Learnt
 
 
 def chosen_sessions(split: Split, experiment: Experiment) -> Split:
@@ -49,52 +49,6 @@ def chosen_sessions(split: Split, experiment: Experiment) -> Split:
     if experiment.data.validation_sessions == "baseline":
         other = other.baseline()
     return Split(split.index, train, other, split.name)
-
-
-def learnable(splits: Sequence[Split], experiment: Experiment, choices: Choices) -> Task:
-    """Make the task from the labels of all splits.
-
-    Raises
-    ------
-    ProblemsError
-        When a label is missing or padded, a class is unseen in some training side, or there is one class only.
-    """
-    label = experiment.task.label
-    problems = [
-        Problem(f"split-{split.index}: {problem.what}", problem.remedy)
-        for split in splits
-        for side in (split.train, split.other)
-        for problem in clean_labels(side, label)
-    ]
-    refuse(f"the labels ({label})", problems)
-    seen = [{label_text(v) for v in split.train.column(label)} for split in splits]
-    held = [{label_text(v) for v in split.other.column(label)} for split in splits]
-    refuse(
-        f"the labels ({label})",
-        [
-            Problem(
-                f"split-{split.index}: {', '.join(sorted(missing))} is in validation and never in training",
-                "make the splits again with --stratify " + label,
-            )
-            for split, train, other in zip(splits, seen, held, strict=True)
-            if (missing := other - train)
-        ],
-    )
-    classes = sorted(set.union(*seen))
-    by_class = [name for name in experiment.task.selection_metrics if find_metric(name).by_class]
-    refuse(
-        f"the labels ({label})",
-        [
-            Problem(
-                f"split-{split.index}: nobody of {', '.join(lacking)} is in validation, so {by_class[0]} is undefined",
-                f"make the splits again with --stratify {label}, or choose --task.selection_metrics loss",
-            )
-            for split, side in zip(splits, held, strict=True)
-            if by_class and (lacking := sorted(set(classes) - side))
-        ],
-    )
-    made: Task = choices.task.build({"classes": classes, "positive": experiment.task.positive}, {})
-    return made
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,17 +141,38 @@ class Parts:
 
     Attributes
     ----------
-    experiment, choices, task, images
+    experiment, choices, images
         What is wanted, and what it became.
+    learnt
+        The task, and what is given beside the image, as the training people of a split completed them.
     scaling
         How intensities are scaled, one a channel; fitted on the training people of a split where it has to be.
     """
 
     experiment: Experiment
     choices: Choices
-    task: Task
     images: Images
+    learnt: Learnt
     scaling: tuple[Normalization, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """What is learnt."""
+        return self.learnt.task
+
+    @property
+    def networks(self) -> tuple[int | None, ...]:
+        """Numbers of the parts that have a network of their own; None of a network for all parts."""
+        if self.experiment.optimization.networks == "one":
+            return (None,)
+        return tuple(location.index for location in self.images.locations)
+
+    def of_network(self, network: int | None) -> Parts:
+        """Give the same parts for one network: those that it reads."""
+        if network is None:
+            return self
+        own = tuple(location for location in self.images.locations if location.index == network)
+        return replace(self, images=replace(self.images, locations=own))
 
     @property
     def part(self) -> str:
@@ -240,10 +215,11 @@ class Parts:
         """Give the samples of a cohort; augmented only where they are learnt from."""
         kept = [(session, place) for place, session in enumerate(cohort.sessions) if session in self.images.entries]
         sessions = [session for session, _ in kept]
-        targets = None
-        if labelled:
-            values = cohort.column(self.experiment.task.label).to_numpy()
-            targets = self.task.targets([values[place] for _, place in kept])
+        people = (
+            cohort
+            if len(kept) == len(cohort)
+            else cohort.keep([session in self.images.entries for session in cohort.sessions], "has a usable image")
+        )
         changes = tuple(choice.build() for choice in self.choices.augmentation) if learning else ()
         compute = self.experiment.compute
         return PartDataset(
@@ -251,29 +227,45 @@ class Parts:
             tuple(tuple(entries.get(session) for entries in self.images.channels) for session in sessions),
             self.images.locations,
             self.scaling,
-            targets,
+            self.task.targets(people) if labelled else None,
             None if self.images.places is None else tuple(self.images.places[session] for session in sessions),
             Augmenting(changes, compute.seed, here=compute.augment_on == "worker") if changes else None,
             lacking=self.images.lacking,
+            covariates=self.learnt.covariates.encode(people),
         )
 
     def loader(self, cohort: Cohort, *, learning: bool = False, labelled: bool = True) -> Loader:
         """Give the batches of a cohort; shuffled and augmented for learning."""
-        compute = self.experiment.compute
+        compute, batch_size = self.experiment.compute, self.experiment.optimization.batch_size
         dataset = self.dataset(cohort, learning=learning, labelled=labelled)
-        return Loader(
-            dataset, self.experiment.optimization.batch_size, compute.seed if learning else None, compute.workers
-        )
+        if not learning:
+            return Loader(dataset, batch_size, workers=compute.workers)
+        sampler = self.choices.sampler.build(batch_size=batch_size)
+        return Loader(dataset, batch_size, compute.seed, compute.workers, sampler)
+
+    def network_for(self, input_size: Shape) -> nn.Module:
+        """Give the network for parts of some shape, untrained."""
+        outputs = self.task.outputs or 1  # a network that gives an image asks for no number of outputs
+        width = self.learnt.covariates.width
+        made: nn.Module = self.choices.network.build(input_size=input_size, output_size=outputs, covariates=width)
+        return made
 
     def new_network(self) -> nn.Module:
         """Give the network, untrained."""
-        made: nn.Module = self.choices.network.build(input_size=self.images.sample_shape, output_size=self.task.outputs)
-        return made
+        return self.network_for(self.images.sample_shape)
 
-    def new_learner(self, fabric: Fabric) -> Learner:
-        """Give a training at its start."""
+    def empty_network(self) -> nn.Module:
+        """Give the network with nothing in it, for weights that are all at hand: nothing is drawn, and no file is read."""
+        with torch.device("meta"):
+            network = self.new_network()
+        if any(module._non_persistent_buffers_set for module in network.modules()):  # noqa: SLF001  (torch has no other way to ask)
+            return self.new_network()  # it computes some numbers that no weights hold
+        return network.to_empty(device="cpu")
+
+    def new_learner(self, fabric: Fabric, build: Callable[[], nn.Module] | None = None) -> Learner:
+        """Give a training at its start, of a new network or of the one that `build` gives."""
         return Learner(
-            self.new_network,
+            build or self.new_network,
             partial(_optimizer_of, self.choices.optimizer),
             self.task,
             fabric,
@@ -307,5 +299,6 @@ def empty_channels(parts: Parts, splits: Sequence[Split]) -> list[Problem]:
 
 
 def _optimizer_of(choice: Choice, module: nn.Module) -> torch.optim.Optimizer:
-    made: torch.optim.Optimizer = choice.build(parameters=list(module.parameters()))
+    learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    made: torch.optim.Optimizer = choice.build(parameters=learning)
     return made

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from fimbria.data.audit.material import Look, named
-from fimbria.data.cohort.cohort import Cohort, clean_labels, shared_participants
+from fimbria.data.cohort.cohort import Cohort, shared_participants
 from fimbria.data.extraction import digest
 from fimbria.data.images.datasets import DataSets
-from fimbria.errors import FimbriaError, InputError, LeakError, MapsError, Problem, did_you_mean, listing, refuse
+from fimbria.errors import FimbriaError, InputError, LeakError, MapsError, Problem, listing, refuse
+from fimbria.learning.inference import codes
 from fimbria.learning.inference import predict as predict_samples
-from fimbria.learning.tasks.classification import label_text
+from fimbria.learning.networks.fitting import passage
+from fimbria.learning.tasks import Bounded
 from fimbria.learning.training.devices import arithmetic, fabric_for
 from fimbria.provenance import now
 from fimbria.results.maps.contract import Contract
@@ -20,7 +25,9 @@ from fimbria.results.maps.integrity import refuse_changed, seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import RESERVED
 from fimbria.results.predictions.ensemble import average, part_weights, vote
+from fimbria.results.predictions.table import together
 from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at, tell
+from fimbria.workflows.learnt import Learnt
 from fimbria.workflows.parts import Parts, images, origins
 from fimbria.workflows.scoring import keep_scored, refuse_damaged, trained_network
 from fimbria.workflows.show import Show, quiet
@@ -29,11 +36,13 @@ from fimbria.workflows.trust import kept_choices
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import pandas as pd
     from lightning_fabric import Fabric
 
     from fimbria.data.extraction.origin import Origin
     from fimbria.experiment.experiment import Experiment
+    from fimbria.learning.outputs import Outputs
+    from fimbria.learning.samples.sample import Batch
+    from fimbria.learning.tasks import Task
     from fimbria.results.predictions.table import PredictionTable
     from fimbria.workflows.choices import Choices
 
@@ -71,6 +80,7 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     caps: str | Path | Mapping[str, Path] | None = None,
     store: str | Path | None = None,
     splits: Sequence[int] | None = None,
+    latent: bool = False,
     trust_code: Sequence[str] = (),
     accept: Accept = (),
     show: Show = quiet,
@@ -91,6 +101,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         Where decoded images are kept; by default where those of the training are.
     splits
         Which splits' weights to use; by default all.
+    latent
+        Keep where each part lies in the latent space of a variational autoencoder, too: the means.
     trust_code
         SHA-256 of the study's own files that this MAPS may run.
     accept
@@ -108,13 +120,15 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
     maps = Maps(Path(folder))
     used = _checked_splits(maps, splits)
     _refuse_name(maps, group)
-    experiment = _elsewhere(maps, caps, store)
-    choices = kept_choices(maps, experiment, trust_code)
+    experiment, choices = kept_choices(maps, _elsewhere(maps, caps, store), trust_code)
     people = Cohort.read(Path(cohort))
     _refuse_seen(maps, people)
-    task = choices.task.build(maps.record["fitted"], {})
-    labelled = _labelled(people, maps.experiment.task.label, task.fitted["classes"])
-    parts = Parts(experiment, choices, task, images(experiment, choices, people.sessions, show=show))
+    learnt = {split: Learnt.again(maps.fitted(split), choices) for split in used}
+    labelled = _labelled(people, learnt[used[0]].task)
+    _refuse_lacking(people, learnt[used[0]])
+    parts = Parts(experiment, choices, images(experiment, choices, people.sessions, show=show), learnt[used[0]])
+    if latent:
+        _refuse_without_latent_space(parts)
     weights, date = candidate(maps, used), now()
     looks = [*looks_at(maps), *([Look(group, weights, frozenset(people.participants), date)] if labelled else [])]
     origin, trained = origins(experiment, choices)[0], _trained(maps, choices)
@@ -125,14 +139,12 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         people = people.keep([s in parts.images.entries for s in people.sessions], "has a usable image")
     with maps.locked(), arithmetic(experiment.compute):
         _refuse_name(maps, group)  # once more: somebody may have taken it while the images were decoded
-        maps.drop_group(group)
+        maps.scores.drop(group)
         if labelled:  # before anything is scored: a look that is broken off was a look
             maps.audits.count_look(group, weights, date, named(people.participants))
         fabric = fabric_for(experiment.compute)
-        results = {
-            metric: _predict_with(parts, maps, metric, contracts, people, group, fabric, labelled, show)
-            for metric in experiment.task.selection_metrics
-        }
+        asked = _Asked(maps, parts, learnt, contracts, people, group, labelled, latent, fabric, show)
+        results = {metric: asked.chosen_by(metric) for metric in experiment.task.selection_metrics}
         about = {
             "caps_directory": experiment.plain()["data"]["caps"],
             "multi_cohort": len(DataSets.of(experiment.data.caps).folders) > 1,
@@ -143,46 +155,74 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         maps.keep_group(group, people, about=about)
         if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
             seal(maps.paths, group)
+    bounded = [one.task for one in learnt.values() if isinstance(one.task, Bounded)]
+    if labelled and (outside := next(filter(None, (task.beyond(people) for task in bounded)), "")):
+        show.say(f"Note: {outside}.")
     metric = experiment.task.selection_metrics[0]
     chosen = used[0] if len(used) == 1 else None
     place = maps.paths.predictions(chosen, metric, group, "image").parent
     return Prediction(
-        group, results[metric], maps.metrics(chosen, metric, group, "image"), place, len(parts.images.left)
+        group, results[metric], maps.scores.metrics(chosen, metric, group, "image"), place, len(parts.images.left)
     )
 
 
-def _predict_with(  # noqa: PLR0913, PLR0917  (what, with what, of whom)
-    parts: Parts,
-    maps: Maps,
-    metric: str,
-    contracts: dict[tuple[int, str], Contract],
-    people: Cohort,
-    group: str,
-    fabric: Fabric,
-    labelled: bool,  # noqa: FBT001  (whether labels are known)
-    show: Show,
-) -> PredictionTable:
-    """Predict with the weights that one metric chose, of every split, and with all of them together."""
-    voted = []
-    used = [split for split, chosen_by in contracts if chosen_by == metric]
-    for split in used:
-        refuse_changed(maps.paths, maps.training(split).weights(metric))
-        network = trained_network(parts, maps, split, metric, fabric)
-        refuse_damaged(contracts[split, metric], network, fabric.device, maps)
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Who is predicted, with what."""
+
+    maps: Maps
+    parts: Parts
+    learnt: Mapping[int, Learnt]
+    contracts: Mapping[tuple[int, str, int | None], Contract]
+    people: Cohort
+    group: str
+    labelled: bool
+    latent: bool
+    fabric: Fabric
+    show: Show
+
+    def chosen_by(self, metric: str) -> PredictionTable:
+        """Predict with the weights that one metric chose, of every split, and with all of them together."""
+        voted = [self._of_split(split, metric) for split in self.learnt]
+        if len(voted) == 1:
+            return voted[0]
+        averaged = average(voted)
+        keep_scored(self.parts, self.maps, None, metric, self.group, averaged, averaged)
+        return averaged
+
+    def _of_split(self, split: int, metric: str) -> PredictionTable:
+        """Predict with the networks of one split, and let the parts of an image vote."""
+        maps, part = self.maps, self.parts.part
         refuse_changed(maps.paths, maps.training(split).scaling_file)
-        loader = parts.scaled_as(maps.training(split).scaling()).loader(people, labelled=labelled)
-        batches = show.track(loader.batches(), f"predicting with split {split}", len(loader))
-        table = predict_samples(network, parts.task, batches, parts.part, fabric.device)
-        weights = part_weights(
-            maps.predictions(split, metric, "validation", parts.part), parts.experiment.task.voting_threshold
-        )
-        voted.append(vote(table, weights))
-        keep_scored(parts, maps, split, metric, group, table, voted[-1])
-    if len(voted) == 1:
-        return voted[0]
-    together = average(voted)
-    keep_scored(parts, maps, None, metric, group, together, together)
-    return together
+        parts = replace(self.parts, learnt=self.learnt[split]).scaled_as(maps.training(split).scaling())
+        said: list[pd.DataFrame] = []
+        table = together([self._of_network(parts, split, metric, one, said) for one in parts.networks])
+        if said:
+            maps.scores.keep_latent(split, metric, self.group, part, pd.concat(said))
+        kept = [maps.scores.predictions(split, metric, "validation", part, one) for one in parts.networks]
+        voted = vote(table, part_weights(together(kept), parts.experiment.task.voting_threshold))
+        keep_scored(parts, maps, split, metric, self.group, table, voted)
+        return voted
+
+    def _of_network(
+        self, parts: Parts, split: int, metric: str, number: int | None, said: list[pd.DataFrame]
+    ) -> PredictionTable:
+        own, device = parts.of_network(number), self.fabric.device
+        refuse_changed(self.maps.paths, self.maps.training(split, number).weights(metric))
+        network = trained_network(own, self.maps, split, metric, self.fabric, number)
+        contract = self.contracts[split, metric, number]
+        refuse_damaged(contract, network, device, self.maps, own.learnt.covariates.width)
+        loader = own.loader(self.people, labelled=self.labelled)
+        name = f"predicting with split {split}" if number is None else f"split {split}, network {number}"
+        batches = self.show.track(loader.batches(), name, len(loader))
+        if not self.latent:
+            return predict_samples(network, own.task, batches, own.part, device)
+        look = partial(_coded, said, own.part)
+        return predict_samples(network, own.task, batches, own.part, device, shown=look)
+
+
+def _coded(said: list[pd.DataFrame], part: str, batch: Batch, outputs: Outputs) -> None:
+    said.append(codes(batch, outputs, part))
 
 
 def _elsewhere(maps: Maps, caps: str | Path | Mapping[str, Path] | None, store: str | Path | None) -> Experiment:
@@ -231,31 +271,47 @@ def _refuse_seen(maps: Maps, people: Cohort) -> None:
         raise LeakError(msg)
 
 
-def _labelled(people: Cohort, label: str, classes: Sequence[str]) -> bool:
-    """Tell whether the labels of a cohort are known, and refuse those that are no class."""
-    if label not in people.frame.columns or people.frame[label].isna().all():
+def _labelled(people: Cohort, task: Task) -> bool:
+    """Tell whether all that is true of a cohort is known, and refuse what the task cannot compare with."""
+    unknown = [name for name in task.columns if name not in people.frame.columns or people.frame[name].isna().all()]
+    if unknown:
         return False
-    problems = clean_labels(people, label)
-    unknown = sorted({label_text(value) for value in people.frame[label].dropna()} - set(classes))
-    problems += [Problem(f"{label} {name!r} is no class of this MAPS", did_you_mean(name, classes)) for name in unknown]
-    refuse(people.name, problems)
+    task.targets(people)
     return True
 
 
-def _kept_contracts(maps: Maps, parts: Parts, splits: Sequence[int]) -> dict[tuple[int, str], Contract]:
+def _refuse_lacking(people: Cohort, learnt: Learnt) -> None:
+    """Refuse people without the columns that the network is given beside the image."""
+    learnt.covariates.encode(people)
+
+
+def _refuse_without_latent_space(parts: Parts) -> None:
+    own = parts.of_network(parts.networks[0])
+    given = passage(own.network_for, own.images.sample_shape, own.learnt.covariates.width).outputs
+    if "mu" not in given:
+        msg = f"the network {parts.choices.network.component.name} has no latent space: variational autoencoders have one, such as vae-dense. Leave --latent out."
+        raise InputError(msg)
+
+
+def _kept_contracts(maps: Maps, parts: Parts, splits: Sequence[int]) -> dict[tuple[int, str, int | None], Contract]:
     """Read the contracts of all weights that will be used, and check every image against them."""
     contracts, problems = {}, []
-    for split in splits:
-        for metric in parts.experiment.task.selection_metrics:
-            contract = contracts[split, metric] = Contract.read(maps.training(split).contract(metric))
-            if contract.cut and contract.cut != digest(parts.images.locations):
-                what = f"split-{split}: images are not cut as in training: a mask, or the extraction, is another"
-                problems.append(Problem(what, "bring back the masks of the training (--caps with those first)"))
-            for channel, entries in enumerate(parts.images.channels):
-                named = [
-                    (f"{session} ({entry.name})" if channel else str(session), entry)
-                    for session, entry in entries.items()
-                ]
-                problems += contract.breaches(named, channel)
+    wanted = [
+        (split, metric, one)
+        for split in splits
+        for metric in parts.experiment.task.selection_metrics
+        for one in parts.networks
+    ]
+    for split, metric, number in wanted:
+        contract = Contract.read(maps.training(split, number).contract(metric))
+        contracts[split, metric, number] = contract
+        if contract.cut and contract.cut != digest(parts.of_network(number).images.locations):
+            what = f"split-{split}: images are not cut as in training: a mask, or the extraction, is another"
+            problems.append(Problem(what, "bring back the masks of the training (--caps with those first)"))
+        for channel, entries in enumerate(parts.images.channels):
+            named = [
+                (f"{session} ({entry.name})" if channel else str(session), entry) for session, entry in entries.items()
+            ]
+            problems += contract.breaches(named, channel)
     refuse(f"these images for the weights of {maps.root}", list(dict.fromkeys(problems)))
     return contracts

@@ -63,7 +63,8 @@ def _example_slices(maps: Maps) -> dict[str, Planes] | None:
     train = maps.group("train", maps.splits[0])
     shown: Counter[str] = Counter()
     slices = {}
-    for session, label in zip(train.sessions, train.column(experiment.task.label).astype(str), strict=True):
+    labels = train.column(maps.columns[0]).astype(str) if _few_labels(maps) else ["training"] * len(train)
+    for session, label in zip(train.sessions, labels, strict=True):
         if shown[label] == _EXAMPLES:
             continue
         try:
@@ -74,6 +75,11 @@ def _example_slices(maps: Maps) -> dict[str, Planes] | None:
             shown[label] += 1
             slices[f"{label}, example {shown[label]}"] = _middle(entry)
     return slices or None
+
+
+def _few_labels(maps: Maps) -> bool:
+    """Tell whether people can be shown by their label: a class, and no value of its own for each."""
+    return bool(maps.fitted(maps.splits[0])["task"].get("classes"))
 
 
 def _middle(entry: Entry) -> Planes:

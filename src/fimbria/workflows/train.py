@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,114 +13,43 @@ from safetensors.torch import save_file
 
 from fimbria import tables
 from fimbria.atomic import building, write_json
-from fimbria.data.audit.material import Fitted
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import IDS
-from fimbria.data.cohort.splits import Split, read_flow, read_splits
+from fimbria.data.cohort.splits import read_flow
 from fimbria.data.images.datasets import DataSets
-from fimbria.errors import MapsError, Problem, refuse
+from fimbria.errors import DivergenceError, MapsError
+from fimbria.execution import executor, run
 from fimbria.learning.networks import parameter_count
-from fimbria.learning.samples.normalization import Fittable
 from fimbria.learning.training.devices import arithmetic, fabric_for, facts
 from fimbria.learning.training.fit import fit
 from fimbria.learning.training.learner import Epoch
 from fimbria.learning.training.policies import is_best, is_out_of_patience
-from fimbria.provenance import environment, free_bytes, memory_gib, now
+from fimbria.provenance import environment, now, sha256
 from fimbria.results.evaluation.metric import find as find_metric
 from fimbria.results.maps.integrity import seal, unseal
 from fimbria.results.maps.maps import Maps, refuse_occupied
-from fimbria.workflows.certify import Accept, certify_training, tell
-from fimbria.workflows.choices import resolve
-from fimbria.workflows.evidence import fingerprints, refuse_changed_images
+from fimbria.workflows.certify import Accept, tell
+from fimbria.workflows.evidence import fingerprints
 from fimbria.workflows.extract import described
 from fimbria.workflows.interrupt import postponed
-from fimbria.workflows.parts import (
-    Images,
-    Parts,
-    chosen_sessions,
-    empty_channels,
-    images,
-    learnable,
-    origins,
-    undrawable,
-)
+from fimbria.workflows.plan import Plan, plan, planned_again
 from fimbria.workflows.scoring import contract_of, score_training, seen_by, trained_network
 from fimbria.workflows.show import Show, quiet
-from fimbria.workflows.trust import kept_choices
+from fimbria.workflows.transfer import begun
+from fimbria.workflows.transfer import keep as keep_transfer
+from fimbria.workflows.trust import code_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pandas as pd
     from lightning_fabric import Fabric
 
-    from fimbria.data.audit.certificate import Certificate
-    from fimbria.data.cohort.cohort import Session
+    from fimbria.data.cohort.splits import Split
     from fimbria.experiment.experiment import Experiment
-    from fimbria.learning.training.learner import Learner
-    from fimbria.workflows.choices import Choices
-
-_BYTES_A_WEIGHT = 16  # the weight, its gradient, and two moments of the optimizer
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A training that could start now.
-
-    Attributes
-    ----------
-    parts
-        What it is made of.
-    splits
-        Who learns, and who is held out.
-    certificate
-        What the audit of both found; None for a training that goes on, which was audited at its start.
-    """
-
-    parts: Parts
-    splits: tuple[Split, ...]
-    certificate: Certificate | None = None
-
-
-def plan(experiment: Experiment, folder: Path | None = None, *, accept: Accept = (), show: Show = quiet) -> Plan:
-    """Check everything that a training needs, and decode its images; nothing is trained and no MAPS is made.
-
-    Parameters
-    ----------
-    experiment
-        What to train.
-    folder
-        Where the MAPS will be, for the room on that disk; by default here.
-    accept
-        Findings of the audit that the user answers for: name and reason.
-    show
-        Who watches.
-
-    Raises
-    ------
-    ProblemsError, InputError
-        For what stands in the way: all names and options first, then all tables, then all images.
-    LeakError
-        For what the audit finds and nobody answers for.
-    """
-    experiment = described(experiment)
-    choices = resolve(experiment)
-    fabric_for(experiment.compute)
-    read = read_splits(experiment.data.splits, [experiment.task.label])
-    splits = tuple(chosen_sessions(split, experiment) for split in read)
-    learnable(splits, experiment, choices)
-    steps = read_flow(experiment.data.splits)
-    origin = origins(experiment, choices)[0]
-    fitted = _fitted(choices, splits)
-    certify_training(experiment, splits, {}, origin, steps, fitted, accept)
-    found = images(experiment, choices, _everybody(splits), show=show)
-    splits = tuple(_with_images(split, found) for split in splits)
-    task = learnable(splits, experiment, choices)  # once more: whoever has no image may have been the last of a class
-    certificate = certify_training(experiment, splits, found.entries, origin, steps, fitted, accept)
-    parts = Parts(experiment, choices, task, found)
-    refuse("the experiment", [*empty_channels(parts, splits), *undrawable(parts)])
-    refuse("the experiment", _too_large(parts, len(splits), folder or Path.cwd()))
-    return Plan(parts, splits, certificate)
+    from fimbria.learning.training.learner import Learner, Step
+    from fimbria.results.maps.training import Training
+    from fimbria.workflows.parts import Parts
 
 
 def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), show: Show = quiet) -> Maps:
@@ -160,17 +88,25 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
         tell(planned.certificate, show)
     with arithmetic(experiment.compute):
         surroundings = {**environment(), **facts()}
+    files = code_of(experiment)
     record = {
         "fimbria": surroundings["fimbria"],
         "created": now(),
         "splits": [split.index for split in planned.splits],
         "components": planned.parts.choices.record,
-        "fitted": planned.parts.task.fitted,
+        "learns": list(planned.parts.task.columns),
+        "code": {name: sha256(file) for name, file in files.items()},
+        "fitted": [{"split": split, **learnt.fitted} for split, learnt in planned.learnt.items()],
         "input_size": planned.parts.images.sample_shape,
         "environment": surroundings,
     }
     with building(folder) as place:
-        _keep_groups(Maps.create(place, experiment, record), planned)
+        made = Maps.create(place, experiment, record)
+        made.code.keep(files)
+        _keep_groups(made, planned)
+        for split, source in planned.sources.items():
+            for sentence in keep_transfer(made, split, source, planned.of(split)):
+                show.say(f"split {split}: {sentence}")
     maps = Maps(folder)
     with maps.locked():
         _go_on(maps, planned, show)
@@ -199,11 +135,11 @@ def resume(folder: str | Path, *, trust_code: Sequence[str] = (), show: Show = q
         if all(maps.training(split).is_finished() for split in maps.splits) and maps.paths.checksums.is_file():
             show.say(f"{folder} is finished; there is nothing to go on with.")
             return maps
-        _go_on(maps, _planned_again(maps, trust_code, show), show)
+        _go_on(maps, planned_again(maps, trust_code, show), show, trust_code)
     return maps
 
 
-def _go_on(maps: Maps, planned: Plan, show: Show) -> None:
+def _go_on(maps: Maps, planned: Plan, show: Show, trust_code: Sequence[str] = ()) -> None:
     experiment = planned.parts.experiment
     unseal(maps.paths)
     with arithmetic(experiment.compute):
@@ -212,37 +148,82 @@ def _go_on(maps: Maps, planned: Plan, show: Show) -> None:
             show.say(
                 f"This training began with {before} threads and goes on with {threads}: the last bits will differ."
             )
+        left = _left(maps, planned)
+        if experiment.compute.side_by_side > 1 and len(left) > 1:
+            _side_by_side(maps, left, trust_code, experiment.compute.side_by_side, show)
         for split in planned.splits:
-            if not maps.training(split.index).is_finished():
-                # a Fabric of its own, whose state (the scale of gradients in half precision) begins anew
-                train_split(planned.parts, split, maps, fabric_for(experiment.compute), show)
+            if maps.training(split.index).is_finished():
+                continue
+            for network in planned.parts.networks:
+                if (split.index, network) in _left(maps, planned):
+                    train_network(planned.of(split.index), split, maps, network, show)
+            score_training(planned.of(split.index), split, maps)
+            maps.training(split.index).finish({"networks": list(planned.parts.networks)})
     seal(maps.paths)
 
 
-def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Show) -> None:
-    """Train one split from wherever it stands, then score the weights that each selection metric kept."""
+def _left(maps: Maps, planned: Plan) -> list[tuple[int, int | None]]:
+    """Give every network, with its split, that is still to be trained."""
+    return [
+        (split.index, network)
+        for split in planned.splits
+        for network in planned.parts.networks
+        if not maps.training(split.index).is_finished() and not maps.training(split.index, network).is_trained()
+    ]
+
+
+def _side_by_side(
+    maps: Maps, left: Sequence[tuple[int, int | None]], trust_code: Sequence[str], at_once: int, show: Show
+) -> None:
+    """Train networks in processes of their own; what is interrupted goes on from its last kept step."""
+    with executor(at_once, len(left)) as pool:
+        jobs = run(partial(_train_alone, maps.root, tuple(trust_code), facts()["threads"]), left, pool)
+        for outcome in show.track(jobs, "networks", len(left)):
+            if outcome.error:
+                raise outcome.error
+            split, network = outcome.item
+            show.say(f"split {split}{'' if network is None else f', network {network}'} is trained")
+
+
+def _train_alone(root: Path, trust_code: Sequence[str], threads: int, job: tuple[int, int | None]) -> None:
+    """Train one network of a MAPS in this process, with as many threads as the others have: the bytes are the same."""
+    split, network = job
+    maps = Maps(root)
+    planned = planned_again(maps, trust_code, quiet)
+    with arithmetic(planned.parts.experiment.compute.model_copy(update={"threads": threads})):
+        wanted = next(one for one in planned.splits if one.index == split)
+        train_network(planned.of(split), wanted, maps, network, quiet)
+
+
+def train_network(parts: Parts, split: Split, maps: Maps, network: int | None, show: Show) -> None:
+    """Train one network of one split from wherever it stands, and keep the weights that each selection metric chooses."""
     options, compute = parts.experiment.optimization, parts.experiment.compute
-    parts = parts.fitted_on(split.train)
+    fabric = fabric_for(compute)  # of its own: its state (the scale of gradients in half precision) begins anew
+    parts = parts.of_network(network).fitted_on(split.train)
+    training = maps.training(split.index, network)
     if parts.fitted:
-        maps.training(split.index).keep_scaling(parts.fitted, split.train.frame[list(IDS)])
-    learner = parts.new_learner(fabric)
-    if state := maps.training(split.index).checkpoint():
+        training.keep_scaling(parts.fitted, split.train.frame[list(IDS)])
+    learner = parts.new_learner(fabric, partial(begun, maps, split.index, parts, network))
+    if state := training.checkpoint():
         _restore(learner, state)
     loaders = parts.loader(split.train, learning=True), parts.loader(split.other)
-    steps = len(loaders[0])
-    left = (options.epochs - learner.epoch) * (steps + 1) - learner.step
-    keep = partial(_keep_learner, maps, split, learner)
+    left = (options.epochs - learner.epoch) * (len(loaders[0]) + 1) - learner.step
+    keep = partial(_keep_learner, training, learner)
+    name = f"split {split.index}" if network is None else f"split {split.index}, network {network}"
     started = saved = time.monotonic()
-    if not _is_over(maps.training(split.index).read_log(), learner.epoch, parts.experiment):
+    if not _is_over(training.read_log(), learner.epoch, parts.experiment):
         with postponed() as interrupted:
-            for event in show.track(fit(learner, *loaders, options.epochs, parts.part), f"split {split.index}", left):
+            events = _guarded(fit(learner, *loaders, options.epochs, parts.part), learner, keep)
+            for event in show.track(events, name, left):
                 if isinstance(event, Epoch):
-                    log = _close(parts, split, maps, learner, event)
-                    keep()
-                    maps.training(split.index).log_time(event.epoch, time.monotonic() - started, now())
+                    log = _close(parts, split, maps, network, learner, event)
+                    over = learner.epoch == options.epochs or _is_over(log, learner.epoch, parts.experiment)
+                    if not over:
+                        keep()
+                    training.log_time(event.epoch, time.monotonic() - started, now())
                     started = saved = time.monotonic()
-                    show.say(_line(split, log))
-                    if _is_over(log, learner.epoch, parts.experiment):
+                    show.say(_line(name, parts, log))
+                    if over:
                         break
                 elif time.monotonic() - saved > 60 * compute.checkpoint_minutes:
                     keep()
@@ -250,37 +231,61 @@ def train_split(parts: Parts, split: Split, maps: Maps, fabric: Fabric, show: Sh
                 if interrupted():
                     keep()
                     raise KeyboardInterrupt
+    _keep_contracts(parts, split, maps, network, fabric)
+    training.mark_trained({"epochs": learner.epoch})
+
+
+def _keep_contracts(parts: Parts, split: Split, maps: Maps, network: int | None, fabric: Fabric) -> None:
+    """Keep what an image must be for the weights that each metric chose to mean anything."""
     for metric in parts.experiment.task.selection_metrics:
-        network = trained_network(parts, maps, split.index, metric, fabric)
-        maps.training(split.index).keep_contract(metric, contract_of(parts, split, network, fabric.device).as_dict())
-        score_training(parts, split, maps, metric, network, fabric.device)
-    maps.training(split.index).finish({"epochs": learner.epoch})
+        trained = trained_network(parts, maps, split.index, metric, fabric, network)
+        contract = contract_of(parts, split, trained, fabric.device)
+        maps.training(split.index, network).keep_contract(metric, contract.as_dict())
 
 
-def _close(parts: Parts, split: Split, maps: Maps, learner: Learner, epoch: Epoch) -> pd.DataFrame:
-    """Log an epoch, and keep its weights and validation predictions for every metric that calls it the best so far."""
+def _guarded(events: Iterator[Step | Epoch], learner: Learner, keep: Callable[[], None]) -> Iterator[Step | Epoch]:
+    """Pass events on; where the training goes astray, keep the state before it, if that is still good."""
+    try:
+        yield from events
+    except DivergenceError:
+        if learner.is_sound():
+            keep()
+        raise
+
+
+def _close(  # noqa: PLR0913, PLR0917  (of what, where)
+    parts: Parts, split: Split, maps: Maps, network: int | None, learner: Learner, epoch: Epoch
+) -> pd.DataFrame:
+    """Log an epoch, and keep its weights and predictions for every metric that calls it the best so far.
+
+    The training predictions are those that the network made while it was learning, the validation ones those that it was
+    scored on: nothing is predicted a second time.
+    """
     chosen = parts.experiment.task.selection_metrics
-    metrics = parts.task.metrics
-    names = list(dict.fromkeys([*metrics.followed, *(find_metric(name).name for name in chosen)]))
+    metrics, training = parts.task.metrics, maps.training(split.index, network)
+    names = list(dict.fromkeys([*metrics.followed, *(find_metric(name, metrics).name for name in chosen)]))
     row: dict[str, float] = {"epoch": epoch.epoch, "iteration": epoch.steps}
-    for side, table in (("train", epoch.training), ("valid", epoch.validation)):
-        row |= {f"{name}_{side}": score for name, score in metrics.scores(table, names).items()}
-    log = maps.training(split.index).log(row)
+    for side, table in (("train", epoch.training.known()), ("valid", epoch.validation.known())):
+        scores = metrics.scores(table, names) if table else dict.fromkeys(names, float("nan"))
+        row |= {f"{name}_{side}": score for name, score in scores.items()}
+    log = training.log(row)
     for metric in chosen:
-        found = find_metric(metric)
+        found = find_metric(metric, metrics)
         if not is_best(log[f"{found.name}_valid"].to_list(), higher_is_better=found.better == "higher"):
             continue
         about = {
             **parts.choices.network.record,
             "input_size": parts.images.sample_shape,
             "output_size": parts.task.outputs,
+            "covariates": parts.learnt.covariates.fitted,
             "parameters": parameter_count(learner.network),
-            "task": parts.task.fitted,
+            "task": parts.learnt.fitted["task"],
             "chosen_by": found.name,
             "epoch": epoch.epoch,
         }
-        maps.training(split.index).keep_weights(metric, partial(save_file, learner.weights()), about)
-        maps.keep_predictions(split.index, metric, "validation", epoch.validation)
+        training.keep_weights(metric, partial(save_file, learner.weights()), about)
+        for group, table in (("train", epoch.training), ("validation", epoch.validation)):
+            maps.scores.keep_predictions(split.index, metric, group, table, network)
     return log
 
 
@@ -296,8 +301,8 @@ def _restore(learner: Learner, state: Path) -> None:
         raise MapsError(msg) from error
 
 
-def _keep_learner(maps: Maps, split: Split, learner: Learner) -> None:
-    maps.training(split.index).keep_checkpoint(partial(torch.save, learner.state()))
+def _keep_learner(training: Training, learner: Learner) -> None:
+    training.keep_checkpoint(partial(torch.save, learner.state()))
 
 
 def _is_over(log: pd.DataFrame, epoch: int, experiment: Experiment) -> bool:
@@ -308,14 +313,11 @@ def _is_over(log: pd.DataFrame, epoch: int, experiment: Experiment) -> bool:
     return is_out_of_patience(losses, experiment.optimization.patience, experiment.optimization.tolerance)
 
 
-def _line(split: Split, log: pd.DataFrame) -> str:
+def _line(name: str, parts: Parts, log: pd.DataFrame) -> str:
     row = log.iloc[-1]
-    scores = ", ".join(
-        f"{name} {row[f'{name}_train']:.3f} / {row[f'{name}_valid']:.3f}"
-        for name in ("loss", "accuracy")
-        if f"{name}_train" in row
-    )
-    return f"split {split.index}, epoch {int(row['epoch']) + 1}: {scores} (training / validation)"
+    shown = dict.fromkeys(["loss", *parts.task.metrics.followed[:1]])
+    scores = ", ".join(f"{one} {row[f'{one}_train']:.3f} / {row[f'{one}_valid']:.3f}" for one in shown)
+    return f"{name}, epoch {int(row['epoch']) + 1}: {scores} (training / validation)"
 
 
 def _keep_groups(maps: Maps, planned: Plan) -> None:
@@ -323,63 +325,10 @@ def _keep_groups(maps: Maps, planned: Plan) -> None:
     for split in planned.splits:
         for name, side in (("train", split.train), ("validation", split.other)):
             maps.keep_group(name, side, split.index)
-    tables.write(seen_by(planned.splits), maps.paths.seen)
+    tables.write(seen_by(planned.splits, planned.sources), maps.paths.seen)
     steps = read_flow(planned.parts.experiment.data.splits)
     missing = {str(session): reason for session, reason in planned.parts.images.left}
     write_json(maps.paths.flow, {"cohort": flow.as_plain(steps), "without_image": missing})
     tables.write(fingerprints(planned.parts.images.channels), maps.paths.images)
     if planned.certificate:
         maps.audits.keep(planned.certificate)
-
-
-def _planned_again(maps: Maps, trusted: Sequence[str], show: Show) -> Plan:
-    """Plan the training of a MAPS from what it keeps: its own lists and classes, and images that are what they were."""
-    experiment = maps.experiment
-    choices = kept_choices(maps, experiment, trusted)
-    splits = tuple(Split(i, maps.group("train", i), maps.group("validation", i)) for i in maps.splits)
-    task = choices.task.build(maps.record["fitted"], {})
-    strict = experiment.changed({"data": {"allow_missing": False}})  # whoever began must go on
-    parts = Parts(experiment, choices, task, images(strict, choices, _everybody(splits), show=show))
-    refuse_changed_images(maps, parts.images.channels)
-    return Plan(parts, splits)
-
-
-def _fitted(choices: Choices, splits: Sequence[Split]) -> tuple[Fitted, ...]:
-    """Say what will be computed from people's images before the network learns: of training people, by construction."""
-    if not isinstance(choices.normalization.build(), Fittable):
-        return ()
-    what = f"{choices.normalization.component.name} normalization"
-    return tuple(Fitted(what, frozenset(split.train.participants), split.index) for split in splits)
-
-
-def _everybody(splits: Sequence[Split]) -> list[Session]:
-    """Give every session of the splits once."""
-    return list(dict.fromkeys(s for split in splits for side in (split.train, split.other) for s in side.sessions))
-
-
-def _with_images(split: Split, found: Images) -> Split:
-    """Keep the sessions that have a usable image."""
-    if not found.left:
-        return split
-    train, other = (
-        side.keep([session in found.entries for session in side.sessions], "has a usable image")
-        for side in (split.train, split.other)
-    )
-    return Split(split.index, train, other, split.name)
-
-
-def _too_large(parts: Parts, splits: int, folder: Path) -> list[Problem]:
-    """Compare the network with the memory and the disk there is."""
-    with torch.device("meta"):
-        count = parameter_count(parts.new_network())
-    problems = []
-    memory = memory_gib()
-    if memory and count * _BYTES_A_WEIGHT > memory * 2**30:
-        what = f"the network has {count / 1e6:.0f} million parameters; training needs {count * _BYTES_A_WEIGHT / 2**30:.0f} GiB and this machine has {memory:g}"
-        problems.append(Problem(what, "choose a smaller network, or larger --data.spacing"))
-    needed = count * 4 * (3 + splits * len(parts.experiment.task.selection_metrics))
-    if needed > (free := free_bytes(folder)):
-        problems.append(
-            Problem(f"the weights need {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free", "free some room")
-        )
-    return problems

@@ -1,11 +1,18 @@
-"""A MAPS from somebody else never runs code by being opened: a study's own file runs only when its hash is named."""
+"""A MAPS from somebody else never runs code by being opened.
+
+It keeps a copy of each of the study's own files. Such a file runs again only where the user has it still, with the same
+content, or where the user names its SHA-256.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fimbria.errors import MapsError
-from fimbria.registry import is_own_file
+from fimbria.errors import MapsError, Problem, refuse
+from fimbria.experiment.experiment import own_files, with_files
+from fimbria.provenance import sha256
+from fimbria.registry import DESCRIPTION, is_own_file
 from fimbria.workflows.choices import Choices, resolve
 
 if TYPE_CHECKING:
@@ -15,8 +22,14 @@ if TYPE_CHECKING:
     from fimbria.results.maps.maps import Maps
 
 
-def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -> Choices:
-    """Find the components of a MAPS, running no file but those whose hash the user has named.
+def code_of(experiment: Experiment) -> dict[str, Path]:
+    """Give the study's own files that an experiment runs, by what it calls what is in them."""
+    names = dict.fromkeys(name for name in own_files(experiment.plain()) if not name.endswith(DESCRIPTION))
+    return {name: Path(name.rpartition(":")[0]) for name in names}
+
+
+def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -> tuple[Experiment, Choices]:
+    """Find the components of a MAPS, running no file but those that are the user's own or whose hash the user has named.
 
     Parameters
     ----------
@@ -27,6 +40,11 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
     trusted
         SHA-256 that the user has named.
 
+    Returns
+    -------
+    tuple of Experiment, Choices
+        The experiment, its files where they can be found now, and its components.
+
     Raises
     ------
     ProblemsError
@@ -34,11 +52,39 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
     MapsError
         When a file is not the one that the MAPS was made with.
     """
-    choices = resolve(experiment, trusted)
-    for kind, place, found in choices.components():
+    moved, problems = {}, []
+    for name, own in code_of(experiment).items():
+        digest, copy = maps.code.find(name)
+        if _is_the_users(own, digest, maps) or (own.is_file() and sha256(own) == digest and digest in trusted):
+            continue
+        if copy.is_file() and digest in trusted:
+            if sha256(copy) != digest:
+                msg = f"{copy} was changed: its SHA-256 is not {digest}. Copy the MAPS again from where it came from."
+                raise MapsError(msg)
+            moved[name] = f"{copy}:{name.rpartition(':')[2]}"
+            continue
+        other = " (a file stands there, with another content)" if own.is_file() else ""
+        where = f"the MAPS keeps {copy}" if copy.is_file() else f"bring back {own}"
+        problems.append(
+            Problem(
+                f"{name} is code of whoever trained this MAPS{other}",
+                f"read it ({where}); if you trust it: --trust-code {digest}",
+            )
+        )
+    refuse(f"the code of {maps.root}", problems)
+    found = experiment.of(with_files(experiment.plain(), lambda name: moved.get(name, name))) if moved else experiment
+    choices = resolve(found)
+    for kind, place, component in choices.components():
         kept = maps.record["components"].get(kind, {})
         recorded = (kept if place is None else kept[place]).get("version")
-        if is_own_file(found.name) and found.version != recorded:
-            msg = f"{found.provider} is not the file that this MAPS was made with. Bring back the one with {recorded}."
+        if is_own_file(component.name) and component.version != recorded:
+            msg = f"{component.provider} is not the file that this MAPS was made with. Bring back the one with {recorded}."
             raise MapsError(msg)
-    return choices
+    return found, choices
+
+
+def _is_the_users(own: Path, digest: str, maps: Maps) -> bool:
+    """Tell whether a file is the user's own, with the content it had: what lies in or beside the MAPS came with it."""
+    if not (own.is_absolute() and own.is_file() and sha256(own) == digest):
+        return False
+    return not own.resolve().is_relative_to(maps.root.resolve())

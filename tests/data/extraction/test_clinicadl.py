@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fimbria.data.extraction import extraction
-from fimbria.data.extraction.clinicadl import Described, description, read_description
+from fimbria.data.extraction.clinicadl import Described, description, read_content, read_description
 from fimbria.errors import InputError, ProblemsError
 
 GLOB = "*space-MNI152NLin2009cSym_desc-Crop_res-1x1x1_T1w.nii.gz"
@@ -278,3 +278,20 @@ def test_a_description_of_before_the_pipeline_was_kept_under_fimbria_is_read(rea
     ours = {"extraction": {"name": "patch", "size": 7, "stride": None}, "spacing": None}
     found = read(IMAGE | {"mode": "patch", "patch_size": 7, "stride_size": 7, "fimbria": ours})
     assert found == Described("patch", ours["extraction"], T1, tensors=False)
+
+
+def test_a_copy_in_a_maps_is_read_as_the_file_is_and_said_as_an_experiment_says_it(read):
+    patch = IMAGE | {
+        "mode": "patch",
+        "prepare_dl": True,
+        "patch_size": 50,
+        "stride_size": 25,
+        "roi_background_value": 0,
+    }
+    assert read_content(patch, "maps.json") == read(patch)
+    extracted = {"name": "patch", "size": 50, "stride": 25}
+    assert read_content(patch, "maps.json").options == {"pipeline": T1, "extraction": extracted}
+    ours = {"extraction": extracted, "pipeline": T1, "spacing": 2.0}
+    assert read_content(patch | {"fimbria": ours}, "maps.json").options == ours
+    with pytest.raises(ProblemsError, match=r"(?s)old/maps\.json.*patch_size is missing"):
+        read_content(without(patch, "patch_size"), "old/maps.json")

@@ -7,7 +7,17 @@ from torch.nn import functional
 
 from fimbria.errors import ComponentError, InputError
 from fimbria.learning.networks import network, parameter_count
-from fimbria.learning.networks.conv import BatchNorm, ConvNet, HalvingMaxPool, conv4_fc3, conv5_fc3
+from fimbria.learning.networks.conv import (
+    BatchNorm,
+    ConvNet,
+    GlobalMean,
+    HalvingMaxPool,
+    conv4_fc3,
+    conv5_fc3,
+    stride_conv5_fc3,
+    vae_encoder_fc,
+)
+from fimbria.testing import check_network
 
 # what the networks of these names have in ClinicaDL 1.6, for two outputs
 COUNTS = {
@@ -29,11 +39,13 @@ def drawn(*shape, seed=0):
 def test_has_as_many_parameters_as_the_network_of_its_name(input_size):
     with torch.device("meta"):
         counted = tuple(parameter_count(make(input_size, 2)) for make in (conv5_fc3, conv4_fc3))
+        strided = parameter_count(stride_conv5_fc3(input_size, 2))
     assert counted == COUNTS[input_size]
+    assert strided == counted[0]
 
 
 @pytest.mark.parametrize("input_size", SMALL)
-@pytest.mark.parametrize("make", [conv5_fc3, conv4_fc3])
+@pytest.mark.parametrize("make", [conv5_fc3, conv4_fc3, stride_conv5_fc3])
 def test_takes_images_of_any_size_and_a_batch_of_one_in_training(make, input_size):
     made = make(input_size, 3)
     for samples in (1, 2):
@@ -110,3 +122,47 @@ def test_channels_last_gives_what_channels_first_gives(training):
     made.to(memory_format=torch.channels_last_3d)
     again = made(images.to(memory_format=torch.channels_last_3d))
     torch.testing.assert_close(again, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [stride_conv5_fc3, vae_encoder_fc])
+def test_the_further_networks_pass_the_checks(make):
+    check_network(make, [(1, 33, 27), (2, 20, 23, 19)])
+
+
+def test_steps_of_two_stand_in_place_of_pooling():
+    made = stride_conv5_fc3((1, 9, 8, 7), 2)
+    assert [module.stride for module in made.modules() if isinstance(module, nn.Conv3d)] == [(2, 2, 2)] * 5
+    assert not [module for module in made.modules() if isinstance(module, HalvingMaxPool)]
+
+
+def test_the_mean_over_space_keeps_its_axes():
+    images = drawn(2, 3, 4, 5, 6)
+    torch.testing.assert_close(GlobalMean()(images), images.mean((2, 3, 4), keepdim=True))
+
+
+# n_conv convolutions of 4 without bias (8, 16, 32, 64), a batch norm each, and 64 * 5 * 6 * 5 features to 2 outputs
+ENCODER = 8 * 64 + 64 * (8 * 16 + 16 * 32 + 32 * 64) + 2 * (8 + 16 + 32 + 64)
+
+
+def test_the_encoder_of_the_dense_vae_has_its_weights_and_a_dense_layer():
+    with torch.device("meta"):
+        made = vae_encoder_fc((1, 80, 96, 80), 2)
+    assert parameter_count(made.convolutions) == ENCODER
+    # the rest of the 20,411,360 that the whole autoencoder has: dense layers, and the way back
+    beside = (9600 + 1) * 1024 + 2 * (1024 + 1) * 128 + (128 + 1) * 1024 + (1024 + 1) * 9600
+    back = 8 * 64 + 64 * (8 * 16 + 16 * 32 + 32 * 64) + 2 * (8 + 16 + 32)
+    assert parameter_count(made.convolutions) + beside + back == 20_411_360
+    assert parameter_count(made.fc) == 9600 * 2 + 2
+
+
+def test_the_encoder_doubles_its_channels_and_halves_its_sides():
+    made = vae_encoder_fc((2, 19, 12), 3, io_channels=4, n_conv=2)
+    assert made.convolutions(drawn(1, 2, 19, 12)).shape == (1, 8, 4, 3)
+    assert [module.bias for module in made.modules() if isinstance(module, nn.Conv2d)] == [None, None]
+    assert {module.negative_slope for module in made.modules() if isinstance(module, nn.LeakyReLU)} == {0.2}
+
+
+def test_an_encoder_of_too_small_images_says_how_large_they_need_to_be():
+    assert vae_encoder_fc((1, 16, 17, 16), 2)(drawn(2, 1, 16, 17, 16)).shape == (2, 2)
+    with pytest.raises(InputError, match="needs 16 or more voxels along each axis; these images have 15 "):
+        vae_encoder_fc((1, 16, 17, 15), 2)

@@ -1,13 +1,22 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch.nn import functional
 
+from fimbria.data.cohort.cohort import Cohort, label_text
 from fimbria.errors import ProblemsError
 from fimbria.learning.tasks import task as tasks
-from fimbria.learning.tasks.classification import Classification, label_text
+from fimbria.learning.tasks.classification import Classification
+
+
+def cohort(values):
+    """Give a cohort with a label for each of as many people."""
+    names = [f"sub-{number:02d}" for number in range(len(values))]
+    frame = pd.DataFrame({"dataset": "", "participant_id": names, "session_id": "ses-M000"})
+    return Cohort(frame.assign(diagnosis=list(values)))
 
 
 def drawn(*shape):
@@ -16,8 +25,8 @@ def drawn(*shape):
 
 def test_says_its_outputs_and_what_it_is_made_again_from(task):
     assert task.outputs == 2
-    assert task.fitted == {"classes": ["AD", "CN"], "positive": "AD"}
-    again = tasks.find("classification").build(task.fitted, {})
+    assert task.fitted == {"classes": ["AD", "CN"], "positive": "AD", "counts": []}
+    again = tasks.find("classification").build({}, task.fitted)
     assert (again.classes, again.positive) == (task.classes, task.positive)
 
 
@@ -32,22 +41,22 @@ def test_says_its_outputs_and_what_it_is_made_again_from(task):
 )
 def test_refuses_classes_that_cannot_be_told_apart_as_asked(classes, positive, sentence):
     with pytest.raises(ProblemsError, match=sentence):
-        Classification(classes, positive)
+        Classification(positive=positive, classes=classes)
 
 
 def test_three_classes_need_no_positive_one():
-    assert Classification(["AD", "CN", "MCI"]).outputs == 3
+    assert Classification(classes=["AD", "CN", "MCI"]).outputs == 3
 
 
 def test_targets_are_the_places_of_the_classes(task):
-    targets = task.targets(["CN", "AD", "CN"])
+    targets = task.targets(cohort(["CN", "AD", "CN"]))
     assert targets.tolist() == [1, 0, 1]
     assert targets.dtype == torch.int64
 
 
 @pytest.mark.parametrize("values", [[1.0, 0.0, 1.0], [1, 0, 1], ["1", "0", "1"], np.array([1.0, 0.0, 1.0])])
 def test_a_number_is_the_same_class_however_it_was_read(values):
-    assert Classification(["0", "1"], "1").targets(values).tolist() == [1, 0, 1]
+    assert Classification(positive="1", classes=["0", "1"]).targets(cohort(values)).tolist() == [1, 0, 1]
 
 
 @pytest.mark.parametrize(("value", "text"), [(1.0, "1"), (np.float32(2), "2"), (1.5, "1.5"), (True, "True"), (7, "7")])
@@ -57,10 +66,25 @@ def test_labels_become_text(value, text):
 
 def test_refuses_every_label_that_is_no_class_at_once(task):
     with pytest.raises(ProblemsError) as caught:
-        task.targets(["AD", "MCI", "cn", float("nan"), "MCI"])
+        task.targets(cohort(["AD", "MCI", "cn", "MCI"]))
     said = str(caught.value)
-    assert [problem.what.split(" ")[0] for problem in caught.value.problems] == ["'MCI'", "'cn'", "'nan'"]
+    assert [problem.what.split(" ")[1] for problem in caught.value.problems] == ["'MCI'", "'cn'"]
     assert "there is: AD, CN" in said
+
+
+def test_refuses_labels_that_are_missing(task):
+    with pytest.raises(ProblemsError, match="diagnosis"):
+        task.targets(cohort(["AD", float("nan"), "CN"]))
+
+
+def test_the_training_people_complete_it():
+    frame = cohort(["AD", "AD", "CN", "CN", "CN"]).frame
+    frame = frame.assign(
+        participant_id=["sub-1", "sub-1", "sub-2", "sub-3", "sub-3"],
+        session_id=[f"ses-M{month:03d}" for month in range(5)],
+    )
+    fitted = Classification(positive="AD").fit(Cohort(frame)).fitted
+    assert fitted == {"classes": ["AD", "CN"], "positive": "AD", "counts": [1.0, 2.0]}
 
 
 def test_the_loss_is_torchs_cross_entropy_of_each_sample(task):
@@ -72,7 +96,7 @@ def test_the_loss_is_torchs_cross_entropy_of_each_sample(task):
 
 
 def test_outputs_are_read_as_probabilities_by_name_that_sum_to_one():
-    task = Classification(["AD", "CN", "MCI"])
+    task = Classification(classes=["AD", "CN", "MCI"])
     outputs, targets = drawn(20, 3), torch.arange(20) % 3
     columns = task.read(outputs, targets)
     probabilities = np.stack([columns["p_AD"], columns["p_CN"], columns["p_MCI"]], axis=1)

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 
 from fimbria.errors import DivergenceError
 from fimbria.learning.inference import predict
+from fimbria.learning.networks.conv import conv4_fc3
+from fimbria.learning.networks.transfer import freeze
 from fimbria.learning.training.learner import Learner
 
 
@@ -81,7 +85,7 @@ def test_closing_an_epoch_tells_what_was_said_of_each_training_sample_and_begins
     assert epoch.training.sessions == 8
     assert epoch.training.labelled
     assert epoch.validation is scored
-    assert learner.state()["outputs"] == []
+    assert learner.state()["said"] == []
 
 
 def test_the_weights_are_contiguous_and_those_of_the_network(new_learner):
@@ -103,7 +107,7 @@ def test_a_state_that_was_taken_does_not_grow_with_the_training(new_learner, loa
     learner.learn(first)
     state = learner.state()
     learner.learn(second)
-    assert (len(state["whose"]), len(state["outputs"]), len(state["targets"]), state["step"]) == (3, 1, 1, 1)
+    assert (len(state["whose"]), len(state["said"]), state["step"]) == (3, 1, 1)
 
 
 def test_a_state_holds_tensors_numbers_and_text_only(new_learner, batch):
@@ -150,6 +154,7 @@ def test_a_loss_that_is_no_number_names_the_people_and_leaves_the_state(new_lear
 class _Diverging:
     def __init__(self, task, value):
         self.task, self.value = task, value
+        self.outputs = task.outputs
 
     def loss(self, outputs, targets):
         return self.task.loss(outputs, targets) * self.value
@@ -192,3 +197,51 @@ def test_what_a_gradient_scaler_knows_is_part_of_the_state(task):
     one.strategy.precision.known["scale"] = 1024.0
     made(other).restore(learner.state())
     assert other.strategy.precision.known == {"scale": 1024.0}
+
+
+def test_words_and_whole_numbers_of_a_table_come_back_from_a_state(new_learner, batch):
+    class Wordy:
+        outputs = 2
+
+        def __init__(self, task):
+            self.task, self.loss = task, task.loss
+
+        def read(self, outputs, targets):
+            counted = np.arange(len(outputs))
+            return {**self.task.read(outputs, targets), "word": np.array(["a"] * len(outputs)), "count": counted}
+
+    learner, other = new_learner(), new_learner()
+    learner.task = Wordy(learner.task)
+    learner.learn(batch)
+    other.restore(learner.state())
+    said = other.state()["said"]
+    assert said[0]["word"] == ["a"] * len(batch.whose)
+    assert said[0]["count"].tolist() == list(range(len(batch.whose)))
+
+
+def test_a_network_is_told_the_epoch_before_each_step(new_learner, batch):
+    learner, told = new_learner(), []
+    learner.network.at_epoch = told.append
+    learner.learn(batch)
+    learner.learn(batch)
+    learner.epoch, learner.step = 1, 0
+    learner.learn(batch)
+    assert told == [0, 0, 1]
+
+
+def test_a_frozen_layer_stays_as_it_is_with_its_running_statistics(task, batch):
+    def network():
+        made = conv4_fc3((1, 9, 8, 7), 2)
+        freeze(made, ["convolutions"])
+        return made
+
+    def adam(of):
+        return torch.optim.Adam([one for one in of.parameters() if one.requires_grad], lr=1e-2)
+
+    learner = Learner(network, adam, task, Fabric(accelerator="cpu", devices=1), 0)
+    before = {name: value.clone() for name, value in learner.weights().items()}
+    learner.learn(batch)
+    after = learner.weights()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert moved
+    assert {name.partition(".")[0] for name in moved} == {"fc"}

@@ -10,8 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fimbria import tables
-from fimbria.errors import ComponentError, InputError
-from fimbria.results.evaluation.classification import METRICS, confusion, evaluate, roc_curve, score
+from fimbria.errors import ComponentError, InputError, TableError
+from fimbria.results.evaluation.classification import (
+    METRICS,
+    ClassificationMetrics,
+    confusion,
+    evaluate,
+    roc_curve,
+    score,
+)
 from fimbria.results.evaluation.intervals import bootstrap
 from fimbria.results.evaluation.tally import Tally
 from fimbria.results.predictions.table import PredictionTable
@@ -80,10 +87,13 @@ def test_two_classes_agree_with_scikit_learn(predicted, drawn):
         "f1": sk.f1_score(truth, said, **options),
         "mcc": sk.matthews_corrcoef(truth, said),
         "roc-auc": sk.roc_auc_score(truth, probabilities[:, 1]),
+        "average-precision": sk.average_precision_score(truth, probabilities[:, 1]),
     }
     assert {name: found[name, "B"] for name in expected} == pytest.approx(expected, abs=1e-10)
     assert found["accuracy", "all"] == pytest.approx(sk.accuracy_score(truth, said), abs=1e-10)
-    assert found["loss", "all"] == pytest.approx(sk.log_loss(truth, probabilities), abs=1e-10)
+    assert found["brier", "all"] == pytest.approx(sk.brier_score_loss(truth, probabilities[:, 1]), abs=1e-10)
+    for name in ("loss", "log-loss"):
+        assert found[name, "all"] == pytest.approx(sk.log_loss(truth, probabilities), abs=1e-10)
 
 
 @settings(max_examples=30, deadline=None)
@@ -101,6 +111,7 @@ def test_three_classes_agree_with_scikit_learn(predicted, drawn):
             "mcc": sk.matthews_corrcoef(truth == code, said == code),
             "balanced-accuracy": sk.balanced_accuracy_score(truth == code, said == code),
             "roc-auc": sk.roc_auc_score(truth == code, probabilities[:, code]),
+            "average-precision": sk.average_precision_score(truth == code, probabilities[:, code]),
         }
         assert {metric: found[metric, name] for metric in expected} == pytest.approx(expected, abs=1e-10)
     assert found["sensitivity", "mean"] == pytest.approx(sk.balanced_accuracy_score(truth, said), abs=1e-10)
@@ -108,7 +119,14 @@ def test_three_classes_agree_with_scikit_learn(predicted, drawn):
     assert found["roc-auc", "mean"] == pytest.approx(
         sk.roc_auc_score(truth, probabilities, multi_class="ovr"), abs=1e-10
     )
-    assert found["loss", "all"] == pytest.approx(sk.log_loss(truth, probabilities, labels=[0, 1, 2]), abs=1e-10)
+    assert found["average-precision", "mean"] == pytest.approx(
+        sk.average_precision_score(np.eye(3)[truth], probabilities), abs=1e-10
+    )
+    squares = (probabilities - np.eye(3)[truth]) ** 2
+    assert found["brier", "all"] == pytest.approx(squares.sum(axis=1).mean(), abs=1e-10)
+    for name in ("loss", "log-loss"):
+        expected = sk.log_loss(truth, probabilities, labels=[0, 1, 2])
+        assert found[name, "all"] == pytest.approx(expected, abs=1e-10)
 
 
 @settings(max_examples=30, deadline=None)
@@ -125,7 +143,8 @@ def test_likelihood_ratios_are_those_of_sensitivity_and_specificity(predicted, d
 def test_what_needs_a_class_that_the_truth_lacks_is_undefined(predicted):
     found = values(predicted([1, 1, 1], [1, 0, 1]), "A")
     undefined = {name for (name, _), value in found.items() if np.isnan(value)}
-    assert undefined == {"sensitivity", "balanced-accuracy", "roc-auc", "lr-plus", "lr-minus"}
+    of_members = {"sensitivity", "balanced-accuracy", "roc-auc", "average-precision"}
+    assert undefined == of_members | {"lr-plus", "lr-minus"}
     assert found["specificity", "A"] == pytest.approx(2 / 3)
     assert found["f1", "A"] == 0
 
@@ -152,13 +171,14 @@ def test_weighing_people_is_the_same_as_repeating_their_rows(predicted, classes)
         rows = [row for row, _ in copies]
         repeated = predicted(truth[rows], probabilities=np.abs(probabilities[rows]))
         weighed = replace(Tally.of(table), weights=column[:, None].astype(float))
-        found = [
-            weighed.confusion[:, :, 0],
-            weighed.mean_loss,
-            *(weighed.against_rest(c).roc_auc for c in range(classes)),
-        ]
-        plain = Tally.of(repeated)
-        brute = [plain.confusion[:, :, 0], plain.mean_loss, *(plain.against_rest(c).roc_auc for c in range(classes))]
+        found, brute = (
+            [
+                *(one.confusion.ravel(), one.mean_loss, one.log_loss, one.brier),
+                *(one.against_rest(c).roc_auc for c in range(classes)),
+                *(one.against_rest(c).average_precision for c in range(classes)),
+            ]
+            for one in (weighed, Tally.of(repeated))
+        )
         for one, other in zip(found, brute, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-12)
     assert set(evaluate(table, positive, resamples=4)["metric"]) == set(METRICS)
@@ -209,6 +229,39 @@ def test_a_lone_participant_has_values_and_no_interval(predicted):
     assert row[["ci_low", "ci_high", "standard_error"]].isna().all()
 
 
+@settings(max_examples=30, deadline=None)
+@given(outcomes(classes=2))
+def test_resampled_average_precision_is_that_of_the_repeated_rows(predicted, drawn):
+    truth, probabilities = drawn
+    random = np.random.default_rng(len(truth))
+    people = np.sort(random.integers(5, size=len(truth)))
+    people = np.unique(people, return_inverse=True)[1]
+    weights = random.integers(3, size=(people.max() + 1, 6))
+    tally = replace(
+        Tally.of(predicted(truth, probabilities=probabilities, people=people)), weights=weights.astype(float)
+    )
+    found = tally.against_rest(1).average_precision
+    for value, of_people in zip(found, weights.T, strict=True):
+        rows = np.repeat(np.arange(len(truth)), of_people[people])
+        lacking = not truth[rows].any()
+        expected = np.nan if lacking else sk.average_precision_score(truth[rows], probabilities[rows, 1])
+        assert value == pytest.approx(expected, abs=1e-10, nan_ok=True)
+
+
+def test_the_log_loss_does_not_mind_what_the_training_loss_was(predicted):
+    table = predicted([0, 1], probabilities=[[0.5, 0.5], [0.75, 0.25]], losses=[7.0, 9.0])
+    assert score(table, "log-loss", None) == pytest.approx(-np.log([0.5, 0.25]).mean())
+
+
+@pytest.mark.parametrize("name", ["average-precision", "brier", "log-loss", "BA"])
+def test_three_classes_can_choose_an_epoch_by_any_metric(predicted, name):
+    random = np.random.default_rng(3)
+    table = predicted(np.arange(30) % 3, probabilities=random.dirichlet(np.ones(3), size=30))
+    found = evaluate(table, None, metrics=[name], resamples=2).iloc[-1]
+    assert ClassificationMetrics().scores(table, [name]) == {found["metric"]: found["value"]}
+    assert found["class"] in {"mean", "all"}
+
+
 def test_a_recorded_loss_comes_before_the_log_loss(predicted):
     table = predicted([0, 1], [0, 1], losses=[1.0, 2.0])
     assert score(table, "loss", None) == 1.5
@@ -246,6 +299,13 @@ def test_refuses_what_has_no_true_labels_and_metrics_that_do_not_exist(predicted
             evaluation(unlabelled, "A")
     with pytest.raises(ComponentError, match="balanced-accuracy"):
         evaluate(table, "A", metrics=["balanced-acuracy"])
+    with pytest.raises(ComponentError, match=r"of classes, and cannot be measured by 'r2' \(of values\)"):
+        ClassificationMetrics("A").scores(table, ["accuracy", "r2"])
+
+
+def test_refuses_a_table_without_classes(valued):
+    with pytest.raises(TableError, match="no column 'predicted_label'"):
+        score(valued([70.0, 80.0], [71.0, 79.0]), "accuracy", None)
 
 
 def test_the_confusion_table_has_true_rows_and_predicted_columns(predicted):

@@ -180,21 +180,21 @@ def test_a_contract_comes_back_and_a_lost_one_is_named(maps):
 @pytest.mark.parametrize("level", ["image", "patch"])
 def test_predictions_come_back_to_the_last_bit(maps, predictions, split, level):
     table = predictions(level)
-    maps.keep_predictions(split, "loss", "test", table)
-    again = maps.predictions(split, "loss", "test", level)
+    maps.scores.keep_predictions(split, "loss", "test", table)
+    again = maps.scores.predictions(split, "loss", "test", level)
     pd.testing.assert_frame_equal(again.frame, table.frame, check_exact=True)
 
 
 def test_predictions_that_are_not_there_are_named(maps):
     with pytest.raises(MapsError, match="no predictions of group 'test' at image level"):
-        maps.predictions(0, "loss", "test", "image")
+        maps.scores.predictions(0, "loss", "test", "image")
 
 
 def test_metrics_come_back_with_classes_as_text(maps):
     frame = pd.DataFrame({"metric": ["f1", "f1"], "class": ["0", "01"], "value": [1 / 3, np.nan]})
-    assert maps.metrics(0, "loss", "test", "image") is None
-    maps.keep_metrics(0, "loss", "test", "image", frame)
-    pd.testing.assert_frame_equal(maps.metrics(0, "loss", "test", "image"), frame, check_exact=True)
+    assert maps.scores.metrics(0, "loss", "test", "image") is None
+    maps.scores.keep_metrics(0, "loss", "test", "image", frame)
+    pd.testing.assert_frame_equal(maps.scores.metrics(0, "loss", "test", "image"), frame, check_exact=True)
 
 
 def test_a_second_writer_is_refused_until_the_first_is_done(maps):
@@ -238,7 +238,7 @@ def test_finishing_marks_the_split_and_drops_the_state_of_its_training(maps):
 def filled(maps, predictions):
     people = pd.DataFrame({"participant_id": ["sub-01"], "session_id": ["ses-01"]})
     maps.keep_group("tmp", Cohort(people))
-    maps.keep_predictions(0, "loss", "tmp", predictions())
+    maps.scores.keep_predictions(0, "loss", "tmp", predictions())
     seal(maps.paths)
 
 

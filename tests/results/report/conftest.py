@@ -48,9 +48,9 @@ def patches(cohort, classes, rng, *, parts=3, labelled=True):
 def keep(maps, place, levels, positive):
     """Keep predictions, and metrics where labels are known; the place is split, selection metric and group."""
     for table in levels:
-        maps.keep_predictions(*place, table)
+        maps.scores.keep_predictions(*place, table)
         if table.labelled:
-            maps.keep_metrics(*place, table.part, evaluate(table, positive, resamples=50))
+            maps.scores.keep_metrics(*place, table.part, evaluate(table, positive, resamples=50))
 
 
 def record_of(classes, positive, splits):

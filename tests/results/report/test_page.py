@@ -57,7 +57,7 @@ def page(maps):
 
 
 def test_says_the_score_of_the_test_group_with_its_interval(maps, page):
-    table = maps.metrics(None, "loss", "test", "image")
+    table = maps.scores.metrics(None, "loss", "test", "image")
     row = table[table["metric"] == "balanced-accuracy"].iloc[0]
     score = with_interval(row["value"], row["ci_low"], row["ci_high"])
     sentence = f"In the group 'test' of 20 participants (20 sessions), none of whom, by name, took part in training or validation, it reached a balanced accuracy of {score}, as the average of 2 networks."
@@ -67,7 +67,7 @@ def test_says_the_score_of_the_test_group_with_its_interval(maps, page):
 @pytest.mark.parametrize("level", ["image", "patch"])
 def test_every_number_of_a_table_of_metrics_is_there(maps, page, level):
     text = text_of(page)
-    table = maps.metrics(1, "loss", "validation", level)
+    table = maps.scores.metrics(1, "loss", "validation", level)
     for row in table[table["metric"].isin(["roc-auc", "npv", "mcc"])].itertuples():
         assert with_interval(row.value, row.ci_low, row.ci_high) in text
 
@@ -147,9 +147,9 @@ def test_a_test_group_that_was_seen_in_training_is_no_test(make_maps, tmp_path):
 
 def test_a_class_that_nobody_has_leaves_dashes_and_no_claim(make_maps, tmp_path):
     maps = make_maps(tmp_path / "maps", splits=1, cut=False, test=False)
-    table = maps.metrics(0, "loss", "validation", "image")
+    table = maps.scores.metrics(0, "loss", "validation", "image")
     table.loc[table["metric"] == "balanced-accuracy", ["value", "ci_low", "ci_high"]] = np.nan
-    maps.keep_metrics(0, "loss", "validation", "image", table)
+    maps.scores.keep_metrics(0, "loss", "validation", "image", table)
     text = text_of(html_of(maps))
     assert "The validation group has no balanced accuracy yet, or one class only." in text
     assert "nan" not in text

@@ -95,7 +95,10 @@ class Material:
     fitted
         What was computed from people's images before the training; None where nobody looked for it.
     pretrained
-        Whom the weights had seen before this training, ``(dataset, participant_id)``; None if that is not known.
+        Whom the weights of every split had seen before this training, ``(dataset, participant_id)``; None if that is
+        not known.
+    pretrained_of
+        Whom those of one split had seen beside them, by the number of the split.
     looks
         Times that held-out people were scored; None where nobody counts them.
     evidence
@@ -116,6 +119,7 @@ class Material:
     flow: tuple[Step, ...] = ()
     fitted: tuple[Fitted, ...] | None = None
     pretrained: frozenset[tuple[str, str]] | None = None
+    pretrained_of: Mapping[int, frozenset[tuple[str, str]]] = field(default_factory=dict)
     looks: tuple[Look, ...] | None = None
     evidence: Evidence | None = None
     pipeline: str | None = None

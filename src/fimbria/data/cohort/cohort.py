@@ -335,3 +335,14 @@ def clean_labels(cohort: Cohort, column: str) -> list[Problem]:
     for line, value in zip(padded.index[:3].tolist(), padded, strict=False):
         problems.append(Problem(f"{column} is {value!r} in {cohort.name}, row {line + 1}", f"{value.strip()!r}?"))
     return problems
+
+
+def label_text(value: object) -> str:
+    """Give a label as text: 1.0 and 1 are the same class.
+
+    Examples
+    --------
+    >>> label_text(1.0), label_text("AD")
+    ('1', 'AD')
+    """
+    return str(int(value)) if isinstance(value, (float, np.floating)) and float(value).is_integer() else str(value)

@@ -50,6 +50,12 @@ class Described:
     tensors: bool
     spacing: float | None = None
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the data section of an experiment says of it; tensors of parts are not read, their images are."""
+        said: dict[str, Any] = {"pipeline": self.pipeline, "extraction": self.extraction}
+        return said | ({} if self.spacing is None else {"spacing": self.spacing})
+
 
 def description(  # noqa: PLR0913  (what ClinicaDL's file holds)
     mode: str,
@@ -167,7 +173,25 @@ def read_description(path: Path) -> Described:
     if not isinstance(content, dict):
         msg = f"{path} holds no JSON object, so it describes no extraction. Make it again with `fimbria extract`."
         raise InputError(msg)
-    return _Reader(content).read(path)
+    return read_content(content, str(path))
+
+
+def read_content(content: Mapping[str, Any], source: str) -> Described:
+    """Read what such a file holds, or the `preprocessing_dict` of a ``maps.json`` of ClinicaDL, which is a copy of one.
+
+    Parameters
+    ----------
+    content
+        By ClinicaDL's keys and, under ``fimbria``, by ours.
+    source
+        What to call it in an error.
+
+    Raises
+    ------
+    ProblemsError
+        As `read_description`.
+    """
+    return _Reader(dict(content)).read(source)
 
 
 class _Reader:
@@ -177,7 +201,7 @@ class _Reader:
         self.content = content
         self.problems: list[Problem] = []
 
-    def read(self, path: Path) -> Described:
+    def read(self, source: str) -> Described:
         ours = self.take("fimbria", lambda value: isinstance(value, dict), "an object", default={})
         mode = self.take("mode", _is_word, "image, patch, slice or roi")
         tensors = self.take("prepare_dl", _is_bool, "true or false", default=False)
@@ -188,7 +212,7 @@ class _Reader:
         spacing = ours.get("spacing")
         if spacing is not None and not (_is_number(spacing) and spacing > 0):
             self.wrong("fimbria.spacing", spacing, "a length in mm, or null")
-        refuse(str(path), self.problems)
+        refuse(source, self.problems)
         return Described(mode, extraction, pipeline, tensors, spacing)
 
     def take(self, key: str, fits: Callable[[Any], bool], wanted: str, default: object = None) -> Any:  # noqa: ANN401  (JSON holds anything)

@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 
 
 class Turn(NamedTuple):
-    """A sample, and the epoch that it is wanted for: what is drawn for it follows from both."""
+    """A sample, the epoch that it is wanted for, and how often it was there before: what is drawn for it follows from all."""
 
     epoch: int
     sample: int
+    before: int = 0
+
+    def key(self, seed: int) -> tuple[int, ...]:
+        """Give what the draws of this turn are a function of."""
+        return (seed, self.epoch, self.sample) if not self.before else (seed, self.epoch, self.sample, self.before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +80,8 @@ class PartDataset(Dataset[Sample]):
         How samples are changed; None for samples that are only looked at.
     lacking
         A further channel may be missing: it is then zero, and one more channel for each says whether it is there.
+    covariates
+        What is given beside the image, ``(session, column)``; None where nothing is.
     """
 
     sessions: tuple[Session, ...]
@@ -85,6 +92,7 @@ class PartDataset(Dataset[Sample]):
     places: tuple[Sequence[int], ...] | None = None
     augmenting: Augmenting | None = None
     lacking: bool = False
+    covariates: Tensor | None = None
     _ends: NDArray[np.int64] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +106,8 @@ class PartDataset(Dataset[Sample]):
 
     def __getitem__(self, wanted: int | Turn) -> Sample:
         """Read one sample, and no more of its images than that; of epoch 0 where none is told."""
-        epoch, index = wanted if isinstance(wanted, Turn) else Turn(0, int(wanted))
+        turn = wanted if isinstance(wanted, Turn) else Turn(0, int(wanted))
+        index = turn.sample
         image = int(np.searchsorted(self._ends, index, side="right"))
         place = index - (int(self._ends[image - 1]) if image else 0)
         location = self.locations[place if self.places is None else self.places[image][place]]
@@ -106,17 +115,16 @@ class PartDataset(Dataset[Sample]):
         channels = [self._scaled(number, entry, location) for number, entry in enumerate(entries)]
         part = channels[0] if len(channels) == 1 else np.concatenate(channels)
         drawn = (
-            draws(self.augmenting.augmentations, (self.augmenting.seed, epoch, index), part.shape)
-            if self.augmenting
-            else ()
+            draws(self.augmenting.augmentations, turn.key(self.augmenting.seed), part.shape) if self.augmenting else ()
         )
         if self.augmenting and self.augmenting.here:
             part = augmented(part, self.augmenting.augmentations, drawn)
         if self.lacking:
             part = _marked(part, [entry is not None for entry in entries])
         target = None if self.targets is None else self.targets[image]
+        beside = None if self.covariates is None else self.covariates[image]
         whose = Whose(*self.sessions[image], location.index)
-        return Sample(torch.from_numpy(np.ascontiguousarray(part)), target, whose, drawn)
+        return Sample(torch.from_numpy(np.ascontiguousarray(part)), target, whose, drawn, beside)
 
     def _scaled(self, channel: int, entry: Entry | None, location: Location) -> NDArray[np.float32]:
         """Read the part of one channel and scale it; what is no voxel of the part becomes background."""

@@ -1,4 +1,4 @@
-"""Batches in an order that is a function of (seed, epoch) alone, whatever the number of workers."""
+"""Batches in an order that is a function of (seed, epoch) and the samples alone, whatever the number of workers."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch.utils.data import DataLoader
 
@@ -15,11 +16,15 @@ from fimbria.errors import FimbriaError
 from fimbria.learning.samples.augmentation import augmented_batch
 from fimbria.learning.samples.dataset import Turn
 from fimbria.learning.samples.sample import Batch, collate
+from fimbria.learning.samples.sampler import Shuffle, people_of, strata_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from fimbria.learning.samples.dataset import PartDataset
+    from fimbria.learning.samples.sampler import Sampler
 
 
 _AHEAD = 4  # batches that each worker reads ahead of the network
@@ -29,22 +34,30 @@ _AHEAD = 4  # batches that each worker reads ahead of the network
 class _Order:
     """Which samples make which batch of the epoch at hand; the one thing the data loader is told anew each epoch."""
 
-    samples: int
+    strata: NDArray[np.int64]
+    people: NDArray[np.int64]
     batch_size: int
     seed: int | None
+    sampler: Sampler = field(default_factory=Shuffle)
     epoch: int = 0
     start: int = 0
 
     def __len__(self) -> int:
-        return ceil(self.samples / self.batch_size)
+        return ceil(len(self.samples()) / self.batch_size)
+
+    def samples(self) -> NDArray[np.int64]:
+        if self.seed is None:
+            return np.arange(len(self.strata))
+        return self.sampler.order(self.strata, self.people, np.random.default_rng([self.seed, self.epoch]))
 
     def __iter__(self) -> Iterator[list[Turn]]:
-        order = np.arange(self.samples)
-        if self.seed is not None:
-            order = np.random.default_rng([self.seed, self.epoch]).permutation(self.samples)
-        for batch in range(self.start, len(self)):
-            chosen = order[batch * self.batch_size : (batch + 1) * self.batch_size].tolist()
-            yield [Turn(self.epoch, sample) for sample in chosen]
+        order = self.samples()
+        before = pd.Series(order).groupby(order).cumcount().to_numpy()
+        for batch in range(self.start, ceil(len(order) / self.batch_size)):
+            chosen = slice(batch * self.batch_size, (batch + 1) * self.batch_size)
+            yield [
+                Turn(self.epoch, *turn) for turn in zip(order[chosen].tolist(), before[chosen].tolist(), strict=True)
+            ]
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,16 @@ class _Batches:
             return collate([self.parts[turn] for turn in turns])
         except FimbriaError as error:
             return error
+
+
+def _strata_and_people(parts: PartDataset, bins: int | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give each sample its stratum and its participant; without targets, or where strata do not matter, there is one."""
+    sessions = len(parts.sessions)
+    of_each = [len(parts.locations)] * sessions if parts.places is None else list(map(len, parts.places))
+    strata = np.zeros(sessions, dtype=np.int64)
+    if bins is not None and parts.targets is not None:
+        strata = strata_of(parts.targets, bins)
+    return np.repeat(strata, of_each), np.repeat(people_of(parts.sessions), of_each)
 
 
 def _as_it_is(batch: Any) -> Any:  # noqa: ANN401  (torch tells it a list of samples, and gives it what was read)
@@ -79,21 +102,31 @@ class Loader:
     batch_size
         Samples a batch; the last may be smaller.
     shuffle_seed
-        Shuffles each epoch anew; None keeps the order of the data set.
+        The order of each epoch follows from it, by the sampler; None keeps the order of the data set.
     workers
         Processes that read; 0 reads in this one.
+    sampler
+        Which samples an epoch holds, and in which order; None shuffles.
+
+    Raises
+    ------
+    InputError
+        When the sampler needs strata and the targets make none.
     """
 
     parts: PartDataset
     batch_size: int
     shuffle_seed: int | None = None
     workers: int = 0
+    sampler: Sampler | None = None
     _order: _Order = field(init=False, repr=False)
     _loader: DataLoader[Batch | FimbriaError] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Prepare the reading; worker processes start with the first batch."""
-        self._order = _Order(len(self.parts), self.batch_size, self.shuffle_seed)
+        sampler = self.sampler or Shuffle()
+        strata, people = _strata_and_people(self.parts, sampler.bins)
+        self._order = _Order(strata, people, self.batch_size, self.shuffle_seed, sampler)
         self._loader = DataLoader(
             _Batches(self.parts),  # type: ignore[arg-type]  # it is asked for batches alone
             batch_sampler=self._order,

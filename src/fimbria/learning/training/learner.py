@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
 
 from fimbria.errors import DivergenceError
-from fimbria.learning.inference import tabulate
+from fimbria.learning.inference import tabulate, wanted
+from fimbria.learning.networks.transfer import frozen_modules
+from fimbria.learning.outputs import plain
 from fimbria.learning.samples.sample import Whose
 from fimbria.learning.training.devices import seeded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lightning_fabric import Fabric
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
     from fimbria.learning.samples.sample import Batch
@@ -63,6 +67,15 @@ class Epoch:
     validation: PredictionTable
 
 
+@runtime_checkable
+class KnowsEpoch(Protocol):
+    """A network that changes with the epochs, such as one whose reversed gradient grows."""
+
+    def at_epoch(self, epoch: int) -> None:
+        """Be told the epoch, from 0, before each step of the training."""
+        ...
+
+
 class Learner:
     """A training that can be saved and restored whole, at any step.
 
@@ -99,9 +112,9 @@ class Learner:
         self._forward, self._optimizer = fabric.setup(self.network, build_optimizer(self.network))
         self.epoch = 0
         self.step = 0
+        self._frozen = frozen_modules(network)
         self._whose: list[Whose] = []
-        self._outputs: list[Tensor] = []
-        self._targets: list[Tensor] = []
+        self._said: list[Mapping[str, Any]] = []
 
     @property
     def device(self) -> torch.device:
@@ -122,14 +135,18 @@ class Learner:
         DivergenceError
             When the loss is no longer a number; the weights stay those of the step before.
         """
-        if batch.targets is None:
+        moved = batch.to(self.device)
+        if (targets := wanted(self.task, moved)) is None:
             msg = "training samples need targets"
             raise ValueError(msg)
-        moved = batch.to(self.device)
         self._forward.train()
+        for module in self._frozen:  # its running statistics are as frozen as its weights
+            module.eval()
+        if isinstance(self.network, KnowsEpoch):
+            self.network.at_epoch(self.epoch)
         with seeded(self.seed, self.epoch, self.step):
-            outputs = self._forward(moved.images)
-            loss = self.task.loss(outputs, moved.targets).mean()  # type: ignore[arg-type]  # checked above
+            outputs = self._forward(*moved.inputs)
+            loss = self.task.loss(outputs, targets).mean()
         value = float(loss.detach())
         if not isfinite(value):
             people = sorted({who.participant_id for who in batch.whose})
@@ -139,18 +156,21 @@ class Learner:
         self._fabric.backward(loss)
         self._optimizer.step()
         self._whose += batch.whose
-        self._outputs.append(outputs.detach().float().cpu())
-        self._targets.append(batch.targets.cpu())
+        self._said.append(self.task.read(plain(outputs), targets))
         self.step += 1
         return Step(self.epoch, self.step - 1, value)
 
     def close_epoch(self, validation: PredictionTable) -> Epoch:
         """End the epoch: what it showed becomes a table, and the next begins."""
-        training = tabulate(self.task, self._whose, torch.cat(self._outputs), torch.cat(self._targets), validation.part)
+        training = tabulate(self._whose, self._said, validation.part)
         closed = Epoch(self.epoch, self.step, training, validation)
         self.epoch, self.step = self.epoch + 1, 0
-        self._whose, self._outputs, self._targets = [], [], []
+        self._whose, self._said = [], []
         return closed
+
+    def is_sound(self) -> bool:
+        """Tell whether everything the network holds is a number."""
+        return all(bool(torch.isfinite(value).all()) for value in self.network.state_dict().values())
 
     def weights(self) -> dict[str, Tensor]:
         """Give the network's state, contiguous, in main memory."""
@@ -168,8 +188,7 @@ class Learner:
             "step": self.step,
             "whose": [tuple(who) for who in self._whose],
             "scaler": self._fabric.strategy.precision.state_dict(),  # of gradients, in half precision
-            "outputs": list(self._outputs),
-            "targets": list(self._targets),
+            "said": [{name: _kept(values) for name, values in one.items()} for one in self._said],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -179,7 +198,16 @@ class Learner:
         self._fabric.strategy.precision.load_state_dict(state["scaler"])
         self.epoch, self.step = state["epoch"], state["step"]
         self._whose = [Whose(*who) for who in state["whose"]]
-        self._outputs, self._targets = list(state["outputs"]), list(state["targets"])
+        self._said = [{name: _taken(values) for name, values in one.items()} for one in state["said"]]
+
+
+def _kept(values: NDArray[Any]) -> Tensor | list[Any]:
+    """Give a column of a table as what a state may hold: numbers as a tensor, text as a list."""
+    return values.tolist() if values.dtype.kind in "OUS" else torch.from_numpy(values)
+
+
+def _taken(values: Tensor | list[Any]) -> NDArray[Any]:
+    return np.array(values, dtype=object) if isinstance(values, list) else values.numpy()
 
 
 def _is_3d(network: nn.Module) -> bool:

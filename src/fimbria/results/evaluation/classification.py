@@ -15,7 +15,10 @@ name                  ClinicaDL   formula                                       
 ``lr-plus``           LR_plus     sensitivity / (1 - specificity)                    as that, or FP = 0
 ``lr-minus``          LR_minus    (1 - sensitivity) / specificity                    as that, or TN = 0
 ``roc-auc``           (none)      P(score of the class > of the rest) + P(equal) / 2 as balanced-accuracy
-``loss``              loss        mean loss of the rows                              never
+``average-precision`` (none)      sum of precision x gain in recall, over thresholds truth lacks the class
+``brier``             (none)      mean squared error of the probabilities            never
+``log-loss``          (none)      mean -log p(true class), p at least 1e-12          never
+``loss``              loss        mean loss of the rows, whatever it was trained on  never
 ===================== =========== ================================================== ===========================
 
 Any other division by zero gives 0, as in ClinicaDL; not so the likelihood ratios, whose 0 would say the contrary of
@@ -23,20 +26,28 @@ what is the case. With two classes the metrics of a class are those of the posit
 one. With more, they are computed for each class against the rest, and their plain mean is the class ``mean``, undefined
 when one of them is. So the ``mean`` of ``balanced-accuracy`` is the mean of the classes' one-against-rest balanced
 accuracies; the mean recall that scikit-learn calls balanced accuracy is the ``mean`` of ``sensitivity``. Metrics that
-belong to no class (accuracy, loss) have the class ``all``.
+belong to no class (accuracy, brier, log-loss, loss) have the class ``all``. ``brier`` is of two classes the squared error
+of the positive one's probability, and of more the sum over all of them (Brier's own).
+
+References
+----------
+Brier, G. W. (1950). Verification of forecasts expressed in terms of probability. Monthly Weather Review 78, 1-3.
+doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from fimbria.errors import InputError
-from fimbria.results.evaluation.intervals import RESAMPLES, bootstrap
-from fimbria.results.evaluation.metric import Metric, find, metric, ratio
+from fimbria.results.evaluation.deviation import loss  # it registers itself
+from fimbria.results.evaluation.drawn import COLUMNS, OVERALL, tidy
+from fimbria.results.evaluation.intervals import RESAMPLES
+from fimbria.results.evaluation.metric import Metric, fitting, metric, ratio
 from fimbria.results.evaluation.tally import Tally
 
 if TYPE_CHECKING:
@@ -62,9 +73,13 @@ METRICS = (
     "lr-plus",
     "lr-minus",
     "roc-auc",
-    "loss",
+    "average-precision",
+    "brier",
+    "log-loss",
+    loss().name,
 )
-COLUMNS = ("metric", "class", "level", "value", "ci_low", "ci_high", "standard_error", "n_participants", "n_sessions")
+OF = "classes"
+__all__ = ["COLUMNS", "METRICS", "ClassificationMetrics", "confusion", "evaluate", "roc_curve", "score"]
 
 
 @metric("accuracy")
@@ -144,10 +159,22 @@ def roc_auc() -> Metric:
     return Metric("roc-auc", "higher", lambda one: one.roc_auc)
 
 
-@metric("loss")
-def loss() -> Metric:
-    """Mean loss of the rows: the recorded one, else the log loss of the probabilities."""
-    return Metric("loss", "lower", lambda t: t.mean_loss, by_class=False)
+@metric("average-precision")
+def average_precision() -> Metric:
+    """Area under the steps of the precision-recall curve, one threshold for each different probability."""
+    return Metric("average-precision", "higher", lambda one: one.average_precision)
+
+
+@metric("brier")
+def brier() -> Metric:
+    """Mean squared error of the probabilities: of two classes the positive one's, of more the sum over all."""
+    return Metric("brier", "lower", lambda t: t.brier, by_class=False)
+
+
+@metric("log-loss")
+def log_loss() -> Metric:
+    """Mean of minus the logarithm of the probability of the true class, whatever the training loss was."""
+    return Metric("log-loss", "lower", lambda t: t.log_loss, by_class=False)
 
 
 @dataclass(frozen=True)
@@ -160,12 +187,18 @@ class ClassificationMetrics:
         The positive class of two; None with more.
     """
 
+    of: ClassVar[str] = OF
+
     positive: str | None = None
     followed: Sequence[str] = ("balanced-accuracy", "accuracy", "sensitivity", "specificity", "roc-auc", "loss")
 
+    def find(self, name: str) -> Metric:
+        """Give a metric by its name, if it is one of classes."""
+        return fitting([name], OF, METRICS)[0]
+
     def scores(self, table: PredictionTable, names: Sequence[str]) -> dict[str, float]:
         """Compute some metrics, as `score` each; the rows are counted once."""
-        tally, chosen = Tally.of(table), [find(name) for name in names]
+        chosen, tally = fitting(names, OF, METRICS), Tally.of(table)
         codes = {one.name: _codes(table, self.positive, [one]) for one in chosen}
         return {one.name: float(_values(tally, [one], codes[one.name])[-1, 0]) for one in chosen}
 
@@ -206,30 +239,14 @@ def evaluate(
     InputError
         When a true label is not known, or `positive` is not one of two classes.
     ComponentError
-        When there is no such metric.
+        When there is no such metric, or it is none of classes.
     """
-    chosen = [find(name) for name in (METRICS if metrics is None else metrics)]
+    chosen = fitting(METRICS if metrics is None else metrics, OF, METRICS)
     codes = _codes(table, positive, chosen)
     tally = Tally.of(table)
-    bounds = bootstrap(
-        lambda weights: _values(replace(tally, weights=weights), chosen, codes),
-        len(tally.weights),
-        len(tally.truth),
-        generator=np.random.default_rng(seed),
-        resamples=resamples,
-    )
     several = [*codes, "mean"] if len(codes) > 1 else list(codes)
-    names = [(one.name, name) for one in chosen for name in (several if one.by_class else ["all"])]
-    frame = pd.DataFrame(names, columns=["metric", "class"]).assign(
-        level=table.part,
-        value=_values(tally, chosen, codes)[:, 0],
-        ci_low=bounds.low,
-        ci_high=bounds.high,
-        standard_error=bounds.standard_error,
-        n_participants=table.participants,
-        n_sessions=table.sessions,
-    )
-    return frame[list(COLUMNS)]
+    names = [(one.name, name) for one in chosen for name in (several if one.by_class else [OVERALL])]
+    return tidy(table, tally, names, lambda drawn: _values(drawn, chosen, codes), resamples=resamples, seed=seed)
 
 
 def score(table: PredictionTable, metric_name: str, positive: str | None) -> float:
@@ -240,7 +257,7 @@ def score(table: PredictionTable, metric_name: str, positive: str | None) -> flo
     InputError, ComponentError
         As `evaluate`.
     """
-    chosen = [find(metric_name)]
+    chosen = fitting([metric_name], OF, METRICS)
     return float(_values(Tally.of(table), chosen, _codes(table, positive, chosen))[-1, 0])
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 
+from fimbria.errors import ComponentError
 from fimbria.registry import Registry
 
 if TYPE_CHECKING:
@@ -27,12 +28,22 @@ ALIASES = MappingProxyType(
         "BA": "balanced-accuracy",
         "balanced_accuracy": "balanced-accuracy",
         "F1_score": "f1",
+        "LNCC": "lncc",
         "LR_minus": "lr-minus",
         "LR_plus": "lr-plus",
+        "MAE": "mae",
         "MCC": "mcc",
         "MK": "markedness",
+        "MSE": "mse",
         "NPV": "npv",
         "PPV": "ppv",
+        "PSNR": "psnr",
+        "R2_score": "r2",
+        "RMSE": "rmse",
+        "SSIM": "ssim",
+        "average_precision": "average-precision",
+        "log_loss": "log-loss",
+        "mae_of_mean": "mae-of-mean",
         "roc_auc": "roc-auc",
     }
 )
@@ -52,12 +63,16 @@ class Metric:
         From the task's counts to the values, shape ``(resamples,)``; NaN where it is undefined.
     by_class
         Whether it is computed for one class against the rest (`value` gets that class's counts) or once over all.
+    of
+        Whose counts `value` takes: ``classes``, ``values``, ``images``, or a word of a plug-in's own. None where any
+        will do, since they all know their ``mean_loss``.
     """
 
     name: str
     better: Literal["higher", "lower"]
     value: Callable[[Any], NDArray[np.float64]]
     by_class: bool = True
+    of: tuple[str, ...] = ("classes",)
 
 
 metric: Registry[Metric] = Registry("metric")
@@ -80,16 +95,74 @@ class Metrics(Protocol):
         ...
 
 
-def find(name: str) -> Metric:
-    """Give a metric by its name, ClinicaDL's spelling included; ours are known once their task's module is imported.
+@runtime_checkable
+class Finds(Protocol):
+    """Metrics that know which ones are theirs. Those of this house do; those of a plug-in may."""
+
+    def find(self, name: str) -> Metric:
+        """Give one of them by its name; refuse any other."""
+        ...
+
+
+def find(name: str, metrics: Metrics | Finds | None = None) -> Metric:
+    """Give a metric by its name, ClinicaDL's spelling included.
+
+    Parameters
+    ----------
+    name
+        Registered, or one that `metrics` makes of such a name.
+    metrics
+        Those of a task, which the metric must be one of.
 
     Raises
     ------
     ComponentError
-        When there is none; with the nearest name. A metric cannot be a study's own file: tables name metrics, and
-        reading a table must not run code.
+        When there is none, with the nearest name, or the task's metrics have no such one. A metric cannot be a study's
+        own file: tables name metrics, and reading a table must not run code.
     """
+    if isinstance(metrics, Finds):
+        return metrics.find(name)
     return metric.find(ALIASES.get(name, name), trusted=()).factory()
+
+
+def fits(name: str, of: str) -> bool:
+    """Tell whether a metric can be computed of what a task predicts; not one that nobody registered.
+
+    Examples
+    --------
+    >>> fits("roc-auc", "classes"), fits("roc-auc", "values"), fits("loss", "values"), fits("rocauc", "classes")
+    (True, False, True, False)
+    """
+    try:
+        found = find(name)
+    except ComponentError:
+        return False
+    return not found.of or of in found.of
+
+
+def fitting(names: Sequence[str], of: str, among: Sequence[str]) -> list[Metric]:
+    """Give metrics by their names, if they can be computed of what a task predicts.
+
+    Parameters
+    ----------
+    names
+        As `find` takes them.
+    of
+        What is predicted: ``classes``, ``values``, ``images``.
+    among
+        Those that could be chosen, for the error.
+
+    Raises
+    ------
+    ComponentError
+        When there is no such metric, or it is of something else; all of these in one message.
+    """
+    found = [find(name) for name in names]
+    if strange := [one for one in found if one.of and of not in one.of]:
+        which = ", ".join(f"{one.name!r} (of {' or '.join(one.of)})" for one in strange)
+        msg = f"these predictions are of {of}, and cannot be measured by {which}. There is: {', '.join(among)}."
+        raise ComponentError(msg)
+    return found
 
 
 def ratio(above: NDArray[np.float64], below: NDArray[np.float64], *, undefined: float = 0.0) -> NDArray[np.float64]:

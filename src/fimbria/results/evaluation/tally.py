@@ -1,8 +1,4 @@
-"""Tally: predictions counted against the truth, for many resamples of the participants at once.
-
-Counting a person twice is the same as having the person's rows twice, so a resample is a column of weights and no row
-is ever copied.
-"""
+"""Tally: predicted classes counted against the true ones, for many resamples of the participants at once."""
 
 from __future__ import annotations
 
@@ -13,7 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fimbria.errors import InputError
+from fimbria.results.evaluation.drawn import Drawn
 from fimbria.results.evaluation.metric import ratio
+from fimbria.results.predictions.table import log_loss
+from fimbria.tables import need
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class Tally:
+class Tally(Drawn):
     """Labelled predictions, and how many times each participant counts in each resample.
 
     Attributes
@@ -34,12 +33,6 @@ class Tally:
         Position of the class, ``(rows,)``.
     probabilities
         ``(rows, classes)``.
-    losses
-        ``(rows,)``.
-    people
-        Whose the row is, numbered from 0: ``(rows,)``.
-    weights
-        ``(participants, resamples)``.
     rankings
         Of the classes that were ranked so far; other weights change nothing in them, so they are shared.
     """
@@ -47,9 +40,6 @@ class Tally:
     truth: Ints
     predicted: Ints
     probabilities: Floats
-    losses: Floats
-    people: Ints
-    weights: Floats
     rankings: dict[int, Ranking] = field(default_factory=dict)
 
     @classmethod
@@ -58,9 +48,12 @@ class Tally:
 
         Raises
         ------
+        TableError
+            When the table holds no classes.
         InputError
             When a true label is not known.
         """
+        need(table.frame, ["predicted_label"], f"the table of predictions (level: {table.part})")
         if unknown := int((table.truth() < 0).sum()):
             msg = (
                 f"{unknown} of {len(table.frame)} predictions (level: {table.part}) have no true label, and metrics "
@@ -69,7 +62,7 @@ class Tally:
             raise InputError(msg)
         rows = table.sorted()
         once = np.ones((rows.participants, 1))
-        return cls(rows.truth(), rows.predicted(), rows.probabilities(), rows.losses(), rows.people(), once)
+        return cls(rows.people(), once, rows.losses(), rows.truth(), rows.predicted(), rows.probabilities())
 
     @cached_property
     def confusion(self) -> Floats:
@@ -80,14 +73,17 @@ class Tally:
         counts = np.bincount(cell, minlength=classes**2 * participants).reshape(-1, participants)
         return (counts.astype(np.float64) @ self.weights).reshape(classes, classes, resamples)
 
-    @cached_property
-    def mean_loss(self) -> Floats:
-        """Mean of the loss over the counted rows: ``(resamples,)``."""
-        participants = len(self.weights)
-        losses = np.bincount(self.people, self.losses, minlength=participants)
-        rows = np.bincount(self.people, minlength=participants).astype(np.float64)
-        # einsum and not @: the order of the sum is that of the people, whatever the number of resamples
-        return ratio(np.einsum("i,ij->j", losses, self.weights), rows @ self.weights)
+    @property
+    def log_loss(self) -> Floats:
+        """Mean of minus the logarithm of the probability of the true class: ``(resamples,)``."""
+        return self.mean(log_loss(self.probabilities, self.truth))
+
+    @property
+    def brier(self) -> Floats:
+        """Mean squared error of the probabilities, of two classes of one of them: ``(resamples,)``."""
+        member = np.eye(self.probabilities.shape[1])[self.truth]
+        squares = (self.probabilities - member) ** 2
+        return self.mean(squares.mean(axis=1) if squares.shape[1] == 2 else squares.sum(axis=1))  # noqa: PLR2004
 
     def against_rest(self, code: int) -> OneAgainstRest:
         """Take one class as positive and all the others as negative."""
@@ -107,17 +103,20 @@ class Ranking:
     Attributes
     ----------
     members
-        Whose the rows of the class are: ``(members,)``.
+        Whose the rows of the class are, by rising score: ``(members,)``.
     rest
         Whose the other rows are, by rising score: ``(others,)``.
     below, up_to
         For each member, how many of the others score lower, and lower or the same: ``(members,)``.
+    among
+        For each member, how many of the members score lower: ``(members,)``.
     """
 
     members: Ints
     rest: Ints
     below: Ints
     up_to: Ints
+    among: Ints
 
     @classmethod
     def of(cls, member: NDArray[np.bool_], scores: Floats, people: Ints) -> Ranking:
@@ -132,10 +131,13 @@ class Ranking:
         people
             Whose the row is: ``(rows,)``.
         """
-        order = np.argsort(scores[~member], kind="stable")
-        others, of_members = scores[~member][order], scores[member]
+        (rest, others), (members, of_members) = (
+            (people[side][order], scores[side][order])
+            for side in (~member, member)
+            for order in [np.argsort(scores[side], kind="stable")]
+        )
         below, up_to = (np.searchsorted(others, of_members, side=side) for side in ("left", "right"))
-        return cls(people[member], people[~member][order], below, up_to)
+        return cls(members, rest, below, up_to, np.searchsorted(of_members, of_members, side="left"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +184,35 @@ class OneAgainstRest:
     @property
     def roc_auc(self) -> Floats:
         """Share of the (member, other) pairs in which the member scores higher; equal scores count half."""
-        ranking = self.ranking
-        lower = np.zeros((len(ranking.rest) + 1, self.weights.shape[1]))
-        np.cumsum(self.weights[ranking.rest], axis=0, out=lower[1:])
-        won = lower[ranking.below]
-        won += lower[ranking.up_to]
-        pairs = np.einsum("ij,ij->j", self.weights[ranking.members], won) / 2
+        won = self._lower[self.ranking.below]
+        won += self._lower[self.ranking.up_to]
+        pairs = np.einsum("ij,ij->j", self.weights[self.ranking.members], won) / 2
         return ratio(pairs, (self.tp + self.fn) * (self.tn + self.fp), undefined=np.nan)
+
+    @property
+    def average_precision(self) -> Floats:
+        """Mean over the members of the precision at the threshold that is the member's own score."""
+        members = self.weights[self.ranking.members]
+        found = _from_above(_counted(members), self.ranking.among)
+        called = _from_above(self._lower, self.ranking.below)
+        called += found
+        precision = ratio(found, called)
+        return ratio(np.einsum("ij,ij->j", members, precision), self.tp + self.fn, undefined=np.nan)
+
+    @cached_property
+    def _lower(self) -> Floats:
+        """Counted rows of the rest below each place of their ranking: ``(others + 1, resamples)``."""
+        return _counted(self.weights[self.ranking.rest])
+
+
+def _counted(weights: Floats) -> Floats:
+    """Add up weights from the lowest score: ``(rows + 1, resamples)``."""
+    counted = np.zeros((len(weights) + 1, weights.shape[1]))
+    np.cumsum(weights, axis=0, out=counted[1:])
+    return counted
+
+
+def _from_above(counted: Floats, places: Ints) -> Floats:
+    """Count what is not below each of some places: ``(places, resamples)``."""
+    above: Floats = counted[-1] - counted[places]
+    return above

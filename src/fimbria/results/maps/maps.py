@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from fimbria import tables
 from fimbria.atomic import storing, write_json, write_text
 from fimbria.data.cohort.cohort import Cohort
 from fimbria.errors import MapsError
@@ -17,15 +15,16 @@ from fimbria.experiment import files
 from fimbria.experiment.experiment import Experiment
 from fimbria.provenance import packages
 from fimbria.results.maps.audits import Audits
-from fimbria.results.maps.paths import RESERVED, Paths, checked
+from fimbria.results.maps.code import Code
+from fimbria.results.maps.paths import RESERVED, Paths
+from fimbria.results.maps.scores import Scores
 from fimbria.results.maps.training import Training
-from fimbria.results.predictions.table import PredictionTable
+from fimbria.results.maps.transferred import Transferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    import pandas as pd
 
 SCHEMA_VERSION = 1
 
@@ -58,7 +57,8 @@ class Maps:
         version = self.record.get("schema_version")
         splits = self.record.get("splits")
         numbered = isinstance(splits, list) and splits and all(type(split) is int for split in splits)
-        described = all(isinstance(self.record.get(part), dict) for part in ("experiment", "components", "fitted"))
+        described = all(isinstance(self.record.get(part), dict) for part in ("experiment", "components"))
+        described = described and isinstance(self.record.get("fitted"), (dict, list))
         if not isinstance(version, int) or not described or not numbered:
             msg = f"{self.paths.record} is not Fimbria's. A MAPS of ClinicaDL cannot be opened yet."
             raise MapsError(msg)
@@ -103,6 +103,39 @@ class Maps:
         """Numbers of the splits it was made for."""
         return list(self.record["splits"])
 
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the tables that it learnt."""
+        first = [self.experiment.task.label or "diagnosis"]  # as the first version learnt
+        return list(self.record.get("learns", first))
+
+    def fitted(self, split: int) -> dict[str, Any]:
+        """Give what was taken from the tables of a split's training people: for ``task``, and for ``covariates``.
+
+        Raises
+        ------
+        MapsError
+            When it is not there.
+        """
+        kept = self.record["fitted"]
+        if isinstance(kept, dict):  # one task for all splits, as the first version kept it
+            return {"task": kept, "covariates": []}
+        for one in kept:
+            if isinstance(one, dict) and one.get("split") == split and isinstance(one.get("task"), dict):
+                return {"task": one["task"], "covariates": one.get("covariates", [])}
+        msg = f"{self.paths.record} does not say what split-{split} took from its training people. Copy the MAPS again from where it came from."
+        raise MapsError(msg)
+
+    @property
+    def code(self) -> Code:
+        """Give the study's own files."""
+        return Code(self.paths, self.record)
+
+    @property
+    def scores(self) -> Scores:
+        """Give what its weights said of groups."""
+        return Scores(self.paths)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from writing here.
@@ -132,11 +165,6 @@ class Maps:
         """Read the list of a group."""
         return Cohort.read(self.paths.group(name, split) / "data.tsv")
 
-    def drop_group(self, name: str) -> None:
-        """Remove what an interrupted prediction left of a group that was never finished."""
-        for place in (self.root / "groups", *self.root.glob("split-*/best-*"), *self.root.glob("ensemble/best-*")):
-            shutil.rmtree(place / checked(name), ignore_errors=True)
-
     @property
     def groups(self) -> list[str]:
         """Names of the groups that were predicted beside train and validation."""
@@ -148,36 +176,13 @@ class Maps:
         """Give what its audits found, and how often it was asked."""
         return Audits(self.paths)
 
-    def training(self, split: int) -> Training:
-        """Give what is kept of the training of one split."""
-        return Training(self.paths, split)
+    def transferred(self, split: int) -> Transferred:
+        """Give what is kept of the weights that a split began with."""
+        return Transferred(self.paths, split)
 
-    def keep_predictions(self, split: int | None, metric: str, group: str, table: PredictionTable) -> None:
-        """Keep a table of predictions; its level is what its parts are called."""
-        table.write(self.paths.predictions(split, metric, group, table.part))
-
-    def predictions(self, split: int | None, metric: str, group: str, level: str) -> PredictionTable:
-        """Read a table of predictions.
-
-        Raises
-        ------
-        MapsError
-            When there is none.
-        """
-        path = self.paths.predictions(split, metric, group, level)
-        if not path.is_file():
-            msg = f"{self.root} has no predictions of group {group!r} at {level} level: {path} is missing."
-            raise MapsError(msg)
-        return PredictionTable.read(path, level)
-
-    def keep_metrics(self, split: int | None, metric: str, group: str, level: str, metrics: pd.DataFrame) -> None:
-        """Keep a tidy table of metrics."""
-        tables.write(metrics, self.paths.metrics(split, metric, group, level))
-
-    def metrics(self, split: int | None, metric: str, group: str, level: str) -> pd.DataFrame | None:
-        """Read a table of metrics; None if that group was not scored."""
-        path = self.paths.metrics(split, metric, group, level)
-        return tables.read(path, text=("class",)) if path.is_file() else None
+    def training(self, split: int, network: int | None = None) -> Training:
+        """Give what is kept of the training of one split, or of one of its networks."""
+        return Training(self.paths, split, network)
 
 
 def refuse_occupied(root: Path) -> None:

@@ -7,6 +7,8 @@
       environment.txt            every installed package with its version
       checksums.sha256           of every file below
       certificate.json, .html    what the audit of the splits looked for and found
+      code/<sha256>.py           the study's own files, as they were
+      transfer/split-<i>/initial.safetensors, .json    weights that a training began with, and where they came from
       groups/
         train+validation.tsv     everybody the weights have seen
         images.tsv               fingerprint of every image that was read
@@ -15,13 +17,16 @@
         <train|validation>/split-<i>/data.tsv
         <group>/data.tsv, maps.json, certificate.json, certificate.html
       split-<i>/
-        training_logs/training.tsv, times.tsv
+        training_logs/training.tsv, times.tsv, trained.json
         tmp/checkpoint.pt        only while it is trained
         finished.json            when it is
         best-<metric>/
           model.safetensors, model.json, contract.json
           <group>/<group>_<level>_level_<prediction|metrics>.tsv
       ensemble/best-<metric>/<group>/...
+
+Of several networks, one for each part of an image, each has a folder ``network-<n>`` of its own in ``training_logs``,
+``tmp`` and ``best-<metric>``.
 """
 
 from __future__ import annotations
@@ -81,6 +86,10 @@ class Paths:
         """Who left before the splits were made."""
         return self.root / "groups" / "flow.json"
 
+    def transferred(self, split: int, network: int | None = None) -> Path:
+        """Weights that the training of a split, or of one of its networks, began with."""
+        return _inside(self.root / "transfer" / f"split-{split}", network) / "initial.safetensors"
+
     def group(self, name: str, split: int | None = None) -> Path:
         """Folder of a group's list; train and validation have one a split."""
         folder = self.root / "groups" / checked(name)
@@ -94,26 +103,30 @@ class Paths:
         """Stands there once a split is trained and scored."""
         return self.split(split) / "finished.json"
 
-    def logs(self, split: int) -> Path:
-        """Folder of the logs of a split."""
-        return self.split(split) / "training_logs"
+    def logs(self, split: int, network: int | None = None) -> Path:
+        """Folder of the logs of a split, or of one of its networks."""
+        return _inside(self.split(split) / "training_logs", network)
 
-    def checkpoint(self, split: int) -> Path:
+    def checkpoint(self, split: int, network: int | None = None) -> Path:
         """State of a training that goes on."""
-        return self.split(split) / "tmp" / "checkpoint.pt"
+        return _inside(self.split(split) / "tmp", network) / "checkpoint.pt"
 
-    def best(self, split: int | None, metric: str) -> Path:
+    def best(self, split: int | None, metric: str, network: int | None = None) -> Path:
         """Folder of the weights that one metric chose; without a split, of the ensemble over splits."""
         parent = self.root / "ensemble" if split is None else self.split(split)
-        return parent / f"best-{checked(metric)}"
+        return _inside(parent / f"best-{checked(metric)}", network)
 
-    def predictions(self, split: int | None, metric: str, group: str, level: str) -> Path:
+    def predictions(self, split: int | None, metric: str, group: str, level: str, network: int | None = None) -> Path:
         """Table of predictions."""
-        return self.best(split, metric) / checked(group) / f"{group}_{checked(level)}_level_prediction.tsv"
+        return self.best(split, metric, network) / checked(group) / f"{group}_{checked(level)}_level_prediction.tsv"
 
     def metrics(self, split: int | None, metric: str, group: str, level: str) -> Path:
         """Table of metrics."""
         return self.best(split, metric) / checked(group) / f"{group}_{checked(level)}_level_metrics.tsv"
+
+
+def _inside(folder: Path, network: int | None) -> Path:
+    return folder if network is None else folder / f"network-{network}"
 
 
 def checked(name: str) -> str:

@@ -2,6 +2,8 @@
 
 The weight of a position is its accuracy on validation data. Weights that come from the very people who are then scored
 flatter them, so the validation group itself is voted with `vote_left_out`, where nobody's own parts weigh in.
+Only classes are voted on like that: a value of an image, or a measure of its reconstruction, is the plain mean of its
+parts'.
 
 References
 ----------
@@ -40,20 +42,23 @@ def part_weights(validation: PredictionTable, threshold: float = 0.0) -> pd.Seri
     Returns
     -------
     pandas.Series
-        Weight of each part id; they sum to 1, and are equal where no position is accurate enough.
+        Weight of each part id; they sum to 1, and are equal where no position is accurate enough. Empty where no
+        classes are predicted.
 
     Raises
     ------
     InputError
         When a true label is not known.
     """
+    if not validation.classified:
+        return pd.Series(dtype=np.float64, name="weight")
     right, rows, ids = _right_and_rows(validation)
     weights = _weights(right.sum(axis=0, keepdims=True), rows.sum(axis=0, keepdims=True), threshold)
     return pd.Series(weights[0], index=pd.Index(ids, name=validation.part_id), name="weight")
 
 
 def vote(table: PredictionTable, weights: pd.Series[float]) -> PredictionTable:
-    """Give every image the weighted mean of the probabilities of its parts.
+    """Give every image the weighted mean of the probabilities of its parts, and the plain mean of values and measures.
 
     Weights are scaled anew over the parts an image really has. A position that `weights` does not know counts as an
     average one: it gets the mean of the weights (1 where there are none). An image whose parts all weigh nothing gets
@@ -70,12 +75,13 @@ def vote(table: PredictionTable, weights: pd.Series[float]) -> PredictionTable:
     -------
     PredictionTable
         One row an image, in canonical order, part ``image``, ``image_id`` 0. The predicted label is the most probable
-        class, the first one on a tie; the loss, where the label is known, is the log loss.
+        class, the first one on a tie; the loss of classes, where the label is known, is the log loss, and any other
+        the mean of the parts'.
 
     Raises
     ------
     TableError
-        When the parts of an image have different true labels.
+        When the parts of an image have different true labels or values.
     """
     average = float(weights.mean()) if len(weights) else 1.0
     ordered = table.sorted()
@@ -109,6 +115,8 @@ def vote_left_out(table: PredictionTable, threshold: float = 0.0) -> PredictionT
         When the parts of an image have different true labels.
     """
     ordered = table.sorted()
+    if not table.classified:
+        return _pooled(ordered, np.ones(len(ordered.frame)))
     right, rows, ids = _right_and_rows(ordered)
     weights = _weights(right.sum(axis=0) - right, rows.sum(axis=0) - rows, threshold)
     position = np.searchsorted(ids, ordered.frame[table.part_id].to_numpy(np.int64))
@@ -171,23 +179,39 @@ def _weights(right: NDArray[np.float64], rows: NDArray[np.float64], threshold: f
 
 
 def _pooled(table: PredictionTable, weights: NDArray[np.float64]) -> PredictionTable:
-    """Average the probabilities of each image's rows; `table` is in canonical order, `weights` is ``(rows,)``."""
+    """Average each image's rows; `table` is in canonical order, `weights`, of the probabilities, is ``(rows,)``."""
     image = table.images()
-    weights = np.where(np.bincount(image, weights)[image] > 0, weights, 1.0)
-    total = np.bincount(image, weights)
-    sums = [np.bincount(image, weights * of_class) for of_class in table.probabilities().T]
-    probabilities = np.stack(sums, axis=1) / total[:, None]
-    classes = np.array(table.classes, dtype=object)
     first = np.unique(image, return_index=True)[1]
     columns = table.frame[list(IMAGE)].iloc[first].reset_index(drop=True).assign(image_id=0)
-    if "true_label" in table.frame:
-        truth = table.truth()
-        if (differs := truth != truth[first][image]).any():
-            row = table.frame[differs].iloc[0]
-            msg = f"the parts of {row['participant_id']} {row['session_id']} have different true labels."
-            raise TableError(msg)
-        columns["true_label"] = table.frame["true_label"].iloc[first].to_numpy()
-        columns["loss"] = log_loss(probabilities, truth[first])
-    columns["predicted_label"] = classes[probabilities.round(_DECIMALS).argmax(axis=1)]
-    columns[[f"p_{name}" for name in classes]] = probabilities
+    rows = np.bincount(image)
+    for truth in ("true_label", "true_value"):
+        if truth in table.frame:
+            _refuse_disagreement(table, truth, image, first)
+            columns[truth] = table.frame[truth].iloc[first].to_numpy()
+    averaged = [name for name in ("predicted_value", *table.measures, "loss") if name in table.frame]
+    for name in averaged:
+        columns[name] = np.bincount(image, table.frame[name].to_numpy(np.float64)) / rows
+    if table.classified:
+        weights = np.where(np.bincount(image, weights)[image] > 0, weights, 1.0)
+        sums = [np.bincount(image, weights * of_class) for of_class in table.probabilities().T]
+        probabilities = np.stack(sums, axis=1) / np.bincount(image, weights)[:, None]
+        classes = np.array(table.classes, dtype=object)
+        columns["predicted_label"] = classes[probabilities.round(_DECIMALS).argmax(axis=1)]
+        columns[[f"p_{name}" for name in classes]] = probabilities
+        if "true_label" in table.frame and not table.valued:
+            columns["loss"] = log_loss(probabilities, table.truth()[first])
     return PredictionTable(columns, "image")
+
+
+def _refuse_disagreement(
+    table: PredictionTable, column: str, image: NDArray[np.int64], first: NDArray[np.int64]
+) -> None:
+    truth = table.frame[column]
+    of_first = truth.iloc[first[image]].reset_index(drop=True)
+    differs = ~((truth == of_first) | (truth.isna() & of_first.isna()))
+    if differs.any():
+        row = table.frame[differs].iloc[0]
+        msg = (
+            f"the parts of {row['participant_id']} {row['session_id']} have different true {column.partition('_')[2]}s."
+        )
+        raise TableError(msg)

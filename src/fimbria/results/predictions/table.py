@@ -1,4 +1,7 @@
-"""PredictionTable: what a network said of every part of every image, checked once and then trusted."""
+"""PredictionTable: what a network said of every part of every image, checked once and then trusted.
+
+A row may hold a class, a value, measures of a reconstruction, or several of them where a task learns several things.
+"""
 
 from __future__ import annotations
 
@@ -12,35 +15,39 @@ from fimbria import tables
 from fimbria.errors import TableError, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
 PERSON = ("dataset", "participant_id")
 IMAGE = (*PERSON, "session_id")
+MEASURES = ("mse", "mae", "psnr", "ssim", "lncc")  # of a reconstruction against its image
+_VALUES = ("true_value", "predicted_value")
 SMALLEST = 1e-12  # probabilities are clipped here before their logarithm is taken
 _TOLERANCE = 1e-3  # of a sum of probabilities: they may come from half precision
 
 
 @dataclass(frozen=True, eq=False)
 class PredictionTable:
-    """One row a part of an image: whose it is, its true label when known, and the probability of each class.
+    """One row a part of an image: whose it is, what is true where it is known, and what a network says.
 
     Parameters
     ----------
     frame
         Columns, put in this order: ``dataset`` (empty text when there is none), ``participant_id``, ``session_id``,
-        ``<part>_id`` (integer), ``true_label`` (when known), ``predicted_label``, ``p_<class>`` for every class (they
-        sum to 1), ``loss`` (optional); any others come last. Labels and classes are text.
+        ``<part>_id`` (integer); of a class ``true_label`` (when known), ``predicted_label`` and ``p_<class>`` for every
+        class (they sum to 1); of a value ``true_value`` (when known) and ``predicted_value``, in the label's own unit;
+        of a reconstruction those of ``mse``, ``mae``, ``psnr`` (dB), ``ssim`` and ``lncc`` that were computed; ``loss``
+        (optional); any others come last. Labels and classes are text.
     part
         What a row is of: ``image``, ``patch``, ``slice``, ``roi``, or the name of a custom extraction's part.
 
     Raises
     ------
     TableError
-        When a column is missing, a row is there twice, an identifier or a probability is missing, probabilities do
-        not sum to 1, or a label is none of the classes.
+        When a column is missing, a row is there twice, an identifier, a probability or a predicted value is missing,
+        probabilities do not sum to 1, or a label is none of the classes.
     """
 
     frame: pd.DataFrame
@@ -48,14 +55,15 @@ class PredictionTable:
 
     def __post_init__(self) -> None:
         where = f"the table of predictions (level: {self.part})"
-        tables.need(self.frame, (*IMAGE, self.part_id, "predicted_label"), where)
+        tables.need(self.frame, (*IMAGE, self.part_id), where)
         given = self.frame.reset_index(drop=True)
-        numbers = [column for column in given if column == "loss" or str(column).startswith("p_")]
+        named = ["true_label", "predicted_label", *(c for c in given if str(c).startswith("p_"))]
+        numbers = [name for name in (*named[2:], *_VALUES, *MEASURES, "loss") if name in given]
         frame = given.assign(
             dataset=given["dataset"].astype("object").fillna("").astype("str"),
             **{str(name): pd.to_numeric(given[name], errors="coerce").astype(np.float64) for name in numbers},
         )
-        first = [*IMAGE, self.part_id, "true_label", "predicted_label", *(n for n in numbers if n != "loss"), "loss"]
+        first = [*IMAGE, self.part_id, *named, *_VALUES, *MEASURES, "loss"]
         order = [name for name in first if name in frame] + [name for name in frame if name not in first]
         object.__setattr__(self, "frame", frame[order])
         if complaint := next(_complaints(self), None):
@@ -71,7 +79,7 @@ class PredictionTable:
         TableError
             When the file is not there or not such a table.
         """
-        needed = (*IMAGE, f"{part}_id", "predicted_label")
+        needed = (*IMAGE, f"{part}_id")
         frame = tables.read(path, needed=needed, text=(*IMAGE, "true_label", "predicted_label"))
         try:
             return cls(frame, part)
@@ -95,9 +103,25 @@ class PredictionTable:
         return tuple(str(name)[2:] for name in self.frame if str(name).startswith("p_"))
 
     @property
+    def classified(self) -> bool:
+        """Whether a row holds a class."""
+        return "predicted_label" in self.frame
+
+    @property
+    def valued(self) -> bool:
+        """Whether a row holds a value."""
+        return "predicted_value" in self.frame
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Names of the measures of a reconstruction that a row holds."""
+        return tuple(name for name in MEASURES if name in self.frame)
+
+    @property
     def labelled(self) -> bool:
-        """Whether the true label of every row is known."""
-        return bool((self.truth() >= 0).all())
+        """Whether all that is true is known, so that every row can be scored; an image is its reconstruction's truth."""
+        of_classes = not self.classified or bool((self.truth() >= 0).all())
+        return of_classes and (not self.valued or not np.isnan(self.numbers("true_value")).any())
 
     @property
     def participants(self) -> int:
@@ -131,15 +155,37 @@ class PredictionTable:
         """Give the position of the predicted label among the classes: shape ``(rows,)``."""
         return _codes(self, "predicted_label")
 
+    def numbers(self, column: str) -> NDArray[np.float64]:
+        """Give a column of numbers, NaN where there is none: ``true_value``, ``predicted_value``, a measure; ``(rows,)``."""
+        if column not in self.frame:
+            return np.full(len(self.frame), np.nan)
+        return self.frame[column].to_numpy(np.float64)
+
     def losses(self) -> NDArray[np.float64]:
-        """Give the ``loss`` column where it is there and complete, else the log loss: shape ``(rows,)``."""
+        """Give the ``loss`` column where it is there and complete, else the log loss of the classes: shape ``(rows,)``."""
         if "loss" in self.frame and bool(self.frame["loss"].notna().all()):
             return self.frame["loss"].to_numpy(np.float64)
-        return log_loss(self.probabilities(), self.truth())
+        return log_loss(self.probabilities(), self.truth()) if self.classified else np.full(len(self.frame), np.nan)
+
+    def known(self) -> PredictionTable | None:
+        """Keep the rows whose truth is known; None if it is of no row."""
+        if self.labelled:
+            return self
+        of_class = self.truth() >= 0 if self.classified else np.ones(len(self.frame), dtype=bool)
+        known = of_class & ~np.isnan(self.numbers("true_value")) if self.valued else of_class
+        return PredictionTable(self.frame[known], self.part) if known.any() else None
 
     def sorted(self) -> PredictionTable:
         """Put the rows in canonical order: by dataset, participant, session, part."""
         return PredictionTable(self.frame.sort_values([*IMAGE, self.part_id], kind="stable"), self.part)
+
+
+def together(tables_of_parts: Sequence[PredictionTable]) -> PredictionTable:
+    """Put tables of different parts, or people, under one another, in canonical order."""
+    if len(tables_of_parts) == 1:
+        return tables_of_parts[0]
+    frames = [table.frame for table in tables_of_parts]
+    return PredictionTable(pd.concat(frames, ignore_index=True), tables_of_parts[0].part).sorted()
 
 
 def log_loss(probabilities: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -174,7 +220,10 @@ def _complaints(table: PredictionTable) -> Iterator[str]:
     frame = table.frame
     if frame.empty:
         yield "has no rows."
-    for column in ("participant_id", "session_id", "predicted_label"):
+    said = [name for name in ("predicted_label", "predicted_value", *MEASURES, "loss") if name in frame]
+    if not said:
+        yield f"says nothing of its images: predicted_label, predicted_value or measures are wanted; it has: {listing(list(frame), 12)}."
+    for column in ("participant_id", "session_id", *(name for name in said if name.startswith("predicted"))):
         if missing := int(frame[column].isna().sum()):
             yield f"has {missing} of {len(frame)} rows without {column}."
     if not pd.api.types.is_integer_dtype(frame[table.part_id]):
@@ -182,11 +231,13 @@ def _complaints(table: PredictionTable) -> Iterator[str]:
     keys = [*IMAGE, table.part_id]
     if (twice := frame.duplicated(keys)).any():
         yield f"has {_first(table, twice)} more than once ({int(twice.sum())} rows too many)."
-    yield from _complaints_about_classes(table)
+    if table.classified or table.classes:
+        yield from _complaints_about_classes(table)
 
 
 def _complaints_about_classes(table: PredictionTable) -> Iterator[str]:
     classes = table.classes
+    tables.need(table.frame, ["predicted_label"], f"the table of predictions (level: {table.part})")
     if len(classes) < 2:  # noqa: PLR2004  (to classify is to choose between at least two)
         yield f"needs a column p_<class> for each of at least two classes; it has: {listing(list(table.frame), 12)}."
     if unreadable := [name for name in classes if name in tables.MISSING]:

@@ -75,14 +75,17 @@ def style() -> Iterator[None]:
         yield
 
 
+_SHORT = ("mae", "mse", "rmse", "psnr", "ssim", "lncc")
+
+
 def learning_curves(log: pd.DataFrame, kept: Mapping[str, int]) -> Figure:
-    """Draw training and validation loss and balanced accuracy over the epochs.
+    """Draw training and validation loss, and the metric that is followed beside it, over the epochs.
 
     Parameters
     ----------
     log
-        One row an epoch: ``epoch`` (from 0), ``loss_train``, ``loss_valid``, ``balanced-accuracy_train``,
-        ``balanced-accuracy_valid``; a pair that is not there is not drawn.
+        One row an epoch: ``epoch`` (from 0), ``loss_train``, ``loss_valid``, and the same of other metrics, such as
+        ``balanced-accuracy_train``; a pair that is not there is not drawn.
     kept
         Selection metric -> the epoch (from 0) it kept.
 
@@ -93,9 +96,10 @@ def learning_curves(log: pd.DataFrame, kept: Mapping[str, int]) -> Figure:
     """
     with style():
         figure = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
-        for axes, name, title in zip(
-            figure.subplots(1, 2), ("loss", "balanced-accuracy"), ("Loss", "Balanced accuracy"), strict=True
-        ):
+        followed = [str(name).removesuffix("_valid") for name in log if str(name).endswith("_valid")]
+        beside = next((name for name in followed if name != "loss"), "balanced-accuracy")
+        for axes, name in zip(figure.subplots(1, 2), ("loss", beside), strict=True):
+            title = name.upper() if name in _SHORT else name.replace("-", " ").capitalize()
             axes.set_title(title, loc="left")
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -105,7 +109,7 @@ def learning_curves(log: pd.DataFrame, kept: Mapping[str, int]) -> Figure:
                     axes.plot(
                         log["epoch"] + 1, log[f"{name}_{side}"], marker=mark, ms=3, lw=1.5, color=colour, label=word
                     )
-            if name != "loss":
+            if name == "balanced-accuracy":
                 axes.axhline(0.5, color=INK, lw=0.6, ls=":")
             _mark_kept(axes, kept)
             if axes.get_legend_handles_labels()[0]:
@@ -139,6 +143,18 @@ def roc(curves: Mapping[str, Curve], bold: str | None = None) -> Figure:
         if curves:
             handles = axes.lines[1:]
             axes.legend(handles, [textwrap.shorten(name, 40, placeholder="...") for name in curves], loc="lower right")
+    return figure
+
+
+def agreement(true: NDArray[np.float64], predicted: NDArray[np.float64]) -> Figure:
+    """Draw predicted values against true ones, each ``(images,)``, in the label's unit."""
+    with style():
+        figure = Figure(figsize=(3.5, 3.3), layout="constrained")
+        axes = figure.subplots()
+        ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+        axes.plot(ends, ends, color=INK, lw=0.6, ls=":")
+        axes.scatter(true, predicted, s=14, color=COLOURS[0], alpha=0.7, linewidths=0)
+        axes.set(xlabel="true", ylabel="predicted", aspect="equal")
     return figure
 
 

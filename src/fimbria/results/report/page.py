@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from fimbria.results.report.people import People
     from fimbria.results.report.scored import Scored
 
-HEADLINE = ("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy")
+HEADLINE = (
+    *("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy"),
+    *("ssim", "psnr", "mae", "mae-of-mean", "r2", "pearson", "mse"),
+)
 _COMMAND = re.compile(r"`([^`]+)`")
 _SCORE = re.compile(r"\d\.\d\d \[[^\]]*\]")
 _MOST_IMAGES = 6  # the file stays small
@@ -63,8 +66,8 @@ def html_of(maps: Maps, slices: Mapping[str, tuple[NDArray[Any], NDArray[Any], N
         "summary": summary.of(maps, flow, found),
         "unfinished": summary.unfinished(maps),
         "headline": _headline(found),
-        "metric_names": [summary.metric_name(name) for name in HEADLINE],
-        "positive": maps.record.get("fitted", {}).get("positive"),
+        "metric_names": [summary.metric_name(name) for name in _shown(found)],
+        "positive": maps.fitted(maps.splits[0])["task"].get("positive"),
         "several": several,
         "groups": [_group(name, found, flow, maps) for name in groups],
         "glossary": list(_glossary(found)),
@@ -101,11 +104,16 @@ def _placeless(maps: Maps, text: str) -> str:
     return anonymous(text.replace(f"{maps.root}/", "").replace(f"{maps.root}", "this MAPS"))
 
 
+def _shown(found: Sequence[Scored]) -> list[str]:
+    """Name the metrics that people ask for first, of those that there are."""
+    return [name for name in HEADLINE if any(run.score(name) is not None for run in found)]
+
+
 def _headline(found: Sequence[Scored]) -> list[dict[str, Any]]:
     """Give a line for each group and run that was scored at image level."""
     lines = []
     for run in found:
-        scores = [run.score(name) for name in HEADLINE]
+        scores = [run.score(name) for name in _shown(found)]
         if run.images is None or not any(scores):
             continue
         lines.append(
@@ -157,6 +165,11 @@ def _of_weights(runs: Sequence[Scored]) -> dict[str, Any]:
             if run.confusion is not None
         ],
         "roc": list(_rocs(runs)),
+        "values": [
+            (run.name, _drawn(figures.agreement(*pair), f"Predicted against true, {_of(run)}, {run.name}"))
+            for run in runs
+            if (pair := run.values) is not None
+        ],
     }
 
 

@@ -99,7 +99,7 @@ def _sizes(maps: Maps, group: str, seen: Cohort | None, notes: list[str]) -> Ite
         if cohort is None:
             continue
         shared = None if of_training or seen is None else len(shared_participants(cohort, seen))
-        labels, age = _labels(cohort, maps.experiment.task.label), _age(cohort)
+        labels, age = _labels(cohort, next(iter(maps.columns), "")), _age(cohort)
         yield Size(group, split, cohort.participant_count, len(cohort), labels, age, shared)
 
 

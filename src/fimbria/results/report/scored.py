@@ -18,13 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
+    from numpy.typing import NDArray
 
     from fimbria.results.maps.maps import Maps
     from fimbria.results.predictions.table import PredictionTable
     from fimbria.results.report.figures import Curve
 
 _TABLE = re.compile(r"_(?P<level>.+)_level_(prediction|metrics)\.tsv$")
-_THREE_DECIMALS = ("loss",)
+_THREE_DECIMALS = ("loss", "mse")
+MAIN = ("balanced-accuracy", "ssim", "psnr", "mae", "mse", "loss")  # the first that there is speaks for a task
 
 
 class Score(NamedTuple):
@@ -67,13 +69,15 @@ class Scored:
     @cached_property
     def confusion(self) -> pd.DataFrame | None:
         """Counted true and predicted classes of the images; None where the truth is not known."""
-        return confusion(self.images) if self.images is not None and self.images.labelled else None
+        images = self.images
+        return confusion(images) if images is not None and images.classified and images.labelled else None
 
     @property
     def predicted_one_class(self) -> str | None:
         """The class that every image was called, if there is such a one."""
+        images = self.images
         called: Sequence[object] = (
-            list(self.images.frame["predicted_label"].unique()) if self.images is not None else []
+            list(images.frame["predicted_label"].unique()) if images is not None and images.classified else []
         )
         return str(called[0]) if len(called) == 1 else None
 
@@ -86,10 +90,24 @@ class Scored:
         rows = rows[rows["class"] == "mean"] if (rows["class"] == "mean").any() else rows
         return Score(*rows.iloc[0][["value", "ci_low", "ci_high"]].astype(float)) if len(rows) else None
 
+    @property
+    def values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """True and predicted values of the images; None where there are none, or the truth is not known."""
+        images = self.images
+        if images is None or not images.valued or not images.labelled:
+            return None
+        return images.numbers("true_value"), images.numbers("predicted_value")
+
+    @property
+    def main(self) -> str:
+        """Name of the metric that speaks for it; empty where nothing was scored."""
+        return next((name for name in MAIN if self.score(name) is not None), "")
+
     def curve(self, of_class: str) -> Curve | None:
         """Give false and true positive rates of a class; None where they are not defined."""
         try:
-            return roc_curve(self.images, of_class)[:2] if self.images is not None else None
+            images = self.images
+            return roc_curve(images, of_class)[:2] if images is not None and images.classified else None
         except InputError:
             return None
 
@@ -150,12 +168,15 @@ def _scored(maps: Maps, group: str, metric: str, split: int | None, notes: list[
     metrics, images = {}, None
     for level in levels:
         try:
-            table = maps.metrics(split, metric, group, level)
+            table = maps.scores.metrics(split, metric, group, level)
             if table is not None:
                 need(table, COLUMNS, f"{maps.paths.metrics(split, metric, group, level)}")
                 metrics[level] = table
+            if (apart := maps.scores.by_data_set(split, metric, group, level)) is not None:
+                names_of = apart["dataset"].astype(str)
+                metrics |= {f"{level}, data set {one}": apart[names_of == one] for one in names_of.unique()}
             if level == "image":
-                images = maps.predictions(split, metric, group, "image")
+                images = maps.scores.predictions(split, metric, group, "image")
         except InputError as error:
             notes.append(f"{error}")
     scored = Scored(group, metric, split, metrics, images)

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
 _GUESSING = 0.5  # balanced accuracy of somebody who does not look, whatever the number of classes
 _MOST_NAMED = 5
+_WORDS = {"mae": "mean absolute error", "ssim": "structural similarity", "mse": "mean squared error"}
 _NAMES = {
+    "mae": "MAE",
+    "mae-of-mean": "MAE of mean",
+    "mse": "MSE",
+    "rmse": "RMSE",
+    "psnr": "PSNR",
+    "ssim": "SSIM",
+    "lncc": "LNCC",
+    "r2": "R2",
     "roc-auc": "ROC AUC",
     "ppv": "PPV",
     "npv": "NPV",
@@ -42,8 +51,8 @@ def metric_name(name: str) -> str:
 
 def title(maps: Maps) -> str:
     """Say in one line what was learnt."""
-    classes = maps.record.get("fitted", {}).get("classes", [])
-    what = f"{joined(classes, 'or')}, told" if classes else f"{maps.experiment.task.label}, learnt"
+    classes = _classes(maps)
+    what = f"{joined(classes, 'or')}, told" if classes else f"{joined(maps.columns or ['images'])}, learnt"
     return f"{what} from {maps.experiment.data.pipeline.name} images"
 
 
@@ -60,7 +69,8 @@ def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
         said.append("No test group has been predicted yet.")
     if not shown:
         said += _of_validation([run for run in chosen if run.group == "validation"], maps, shown)
-    explained = (_meaning(maps), *_about_chance(shown)) if shown else ()
+    chance = _about_chance(shown) if _classes(maps) else ()
+    explained = (_meaning(maps), *chance) if shown else ()
     return Summary(tuple(sentence for sentence in said if sentence), explained)
 
 
@@ -75,12 +85,14 @@ def unfinished(maps: Maps) -> str:
 
 def _learnt(maps: Maps) -> str:
     experiment = maps.experiment
-    classes = maps.record.get("fitted", {}).get("classes", [])
-    told = f"to tell {joined(classes)} apart" if classes else f"{experiment.task.label!r}"
+    classes = _classes(maps)
+    learnt = "the value of" if maps.columns else "to give back the images themselves"
+    told = f"to tell {joined(classes)} apart" if classes else learnt
     cut = experiment.data.extraction.name
-    how = "whole images" if cut == "image" else f"images cut into parts ({cut}) that then vote on the image"
+    column = f" (column {joined(maps.columns)!r})" if classes else f" {joined(maps.columns)!r}" if maps.columns else ""
+    how = "whole images" if cut == "image" else f"images cut into parts ({cut}) that together speak for the image"
     return (
-        f"A network ({experiment.network.name}) learnt {told} (column {experiment.task.label!r}) "
+        f"A network ({experiment.network.name}) learnt {told}{column} "
         f"from brain images ({experiment.data.pipeline.name}), seen as {how}."
     )
 
@@ -117,7 +129,7 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
         return
     shown += [score for _, score in scores]
     by = f", as the average of {len(runs) - 1} networks" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
-    yield f"In {who}, it reached a balanced accuracy of {_named(scores)}{by}."
+    yield f"In {who}, it reached a {_told(scores)} of {_named(scores)}{by}."
     if sizes and sizes[0].shared:
         yield (
             f"Beware: {counted(sizes[0].shared, 'participant')} of this group took part in training or validation, or may have; "
@@ -132,7 +144,7 @@ def _of_validation(runs: Sequence[Scored], maps: Maps, shown: list[Score]) -> It
         return
     shown += [score for _, score in scores]
     metric = metric_name(maps.experiment.task.selection_metrics[0])
-    yield f"In the validation participants, the balanced accuracy is {_named(scores)}."
+    yield f"In the validation participants, the {_told(scores)} is {_named(scores)}."
     yield (
         f"But these very participants chose the epoch of the network that was kept (by their {metric}), and so flatter it: "
         "this is no estimate of how well it does for new people. `fimbria predict` scores a group that had no say."
@@ -140,7 +152,7 @@ def _of_validation(runs: Sequence[Scored], maps: Maps, shown: list[Score]) -> It
 
 
 def _defined(runs: Sequence[Scored]) -> list[tuple[Scored, Score]]:
-    scores = [(run, run.score("balanced-accuracy")) for run in runs]
+    scores = [(run, run.score(run.main)) for run in runs if run.main]
     return [(run, score) for run, score in scores if score is not None and math.isfinite(score.value)]
 
 
@@ -154,8 +166,20 @@ def _named(scores: Sequence[tuple[Scored, Score]]) -> str:
     return f"{number(sum(values) / len(values))} on average over {len(values)} splits (from {number(min(values))} to {number(max(values))}; intervals below)"
 
 
+def _told(scores: Sequence[tuple[Scored, Score]]) -> str:
+    """Name the metric that speaks for some runs, as a sentence says it."""
+    return _WORDS.get(scores[0][0].main, metric_name(scores[0][0].main))
+
+
+def _classes(maps: Maps) -> list[str]:
+    return list(maps.fitted(maps.splits[0])["task"].get("classes", []))
+
+
 def _meaning(maps: Maps) -> str:
-    positive = maps.record.get("fitted", {}).get("positive")
+    brackets = "Brackets hold the 95 % interval: how far the number moves when other people of the same kind are drawn."
+    if not _classes(maps):
+        return f"{_of_values(maps)} {brackets}"
+    positive = maps.fitted(maps.splits[0])["task"].get("positive")
     shares = (
         f"the share of people with {positive} who are found, and the share of the others who are rightly left alone"
         if positive
@@ -163,7 +187,18 @@ def _meaning(maps: Maps) -> str:
     )
     return (
         f"Balanced accuracy is the mean of two shares: {shares}; guessing gives {number(_GUESSING)}, perfection 1.00. "
-        "Brackets hold the 95 % interval: how far the number moves when other people of the same kind are drawn."
+        f"{brackets}"
+    )
+
+
+def _of_values(maps: Maps) -> str:
+    fitted = maps.fitted(maps.splits[0])["task"]
+    if "low" not in fitted:
+        return "A reconstruction is compared with its image, voxel by voxel; structural similarity is 1.00 where they are the same."
+    return (
+        f"The mean absolute error is in the unit of {joined(maps.columns)}; beside it stands that of somebody who always says the "
+        f"mean of the training people (MAE of mean). Their values went from {fitted['low']:g} to {fitted['high']:g}: beyond, a "
+        "prediction is an extrapolation."
     )
 
 

@@ -32,3 +32,12 @@ def test_what_is_not_known_is_not_called_clean(material):
     checked = pretrained.look(material())
     assert (checked.verdict, checked.findings) == ("not checked", ())
     assert "--pretrained" in checked.unchecked
+
+
+def test_each_split_is_compared_with_those_that_its_own_weights_had_seen(material):
+    of_splits = {0: frozenset({("", "sub-0001"), ("", "sub-0000")}), 1: frozenset({("", "sub-0001")})}
+    given = material(pretrained=frozenset())
+    (found,) = pretrained.look(given.with_facts(pretrained_of=of_splits)).findings
+    assert found.where == "validation of split-0"
+    elsewhere = {7: of_splits[0]}
+    assert pretrained.look(given.with_facts(pretrained_of=elsewhere)).findings == ()

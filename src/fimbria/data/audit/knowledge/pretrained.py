@@ -31,15 +31,19 @@ def look(material: Material) -> Checked:
     if not material.has_people:
         return Checked(NAME, ASKS, unchecked=ANONYMOUS)
     held = material.held_out
-    rows = held[seen(held, material.pretrained)]
-    sides = sorted(set(rows["side"]))
+    of_splits = {split: material.pretrained | people for split, people in material.pretrained_of.items()}
+    everybody = material.pretrained.union(*of_splits.values())
+    known = seen(held, material.pretrained)
+    for split, people in of_splits.items():
+        known |= (held["split"] == split).to_numpy() & seen(held, people)
+    rows = held[known]
     return Checked(
         NAME,
         ASKS,
-        f"{len(material.pretrained):,} people that the weights had seen, against {held['person'].nunique():,} people on "
+        f"{len(everybody):,} people that the weights had seen, against {held['person'].nunique():,} people on "
         "held-out sides; every identifier compared, exactly",
-        tuple(_finding(side, rows[rows["side"] == side], material.pretrained) for side in sides),
-        "" if not material.pretrained or seen(material.items, material.pretrained).any() else STRANGERS,
+        tuple(_finding(side, rows[rows["side"] == side], everybody) for side in sorted(set(rows["side"]))),
+        "" if not everybody or seen(material.items, everybody).any() else STRANGERS,
     )
 
 

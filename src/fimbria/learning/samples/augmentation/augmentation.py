@@ -132,7 +132,7 @@ def draws(augmentations: Sequence[Augmentation], rng_key: Sequence[int], shape: 
     augmentations
         In the order in which they are applied.
     rng_key
-        What the draw is a function of: (seed, epoch, sample).
+        What the draw is a function of: (seed, epoch, sample), and the times that it was there before, if any.
     shape
         Of the sample's image, ``(channel, ...)``.
 

@@ -1,0 +1,32 @@
+"""How far outputs are from targets, one value a sample."""
+
+from fimbria.learning.tasks.losses import classes, values, variational  # the losses register themselves
+from fimbria.learning.tasks.losses.loss import (
+    FITS,
+    NAMES,
+    WITHIN_0_AND_1,
+    Kind,
+    Loss,
+    build,
+    is_variational,
+    loss,
+    one_a_sample,
+)
+from fimbria.learning.tasks.losses.variational import kl_divergence, with_latent
+
+__all__ = [
+    "FITS",
+    "NAMES",
+    "WITHIN_0_AND_1",
+    "Kind",
+    "Loss",
+    "build",
+    "classes",
+    "is_variational",
+    "kl_divergence",
+    "loss",
+    "one_a_sample",
+    "values",
+    "variational",
+    "with_latent",
+]
