@@ -125,6 +125,11 @@ def test_a_cvae_has_the_activations_of_its_variant_and_bounded_means(variant, la
     assert made.eval()(1000 * drawn(2, 1, 9, 8, 7)).mu.abs().max() <= 1
 
 
+def test_a_cvae_that_ends_in_a_relu_begins_with_a_gradient_for_nearly_every_voxel():
+    torch.manual_seed(0)
+    assert (cvae((1, 16, 16, 16), 4, "full")(drawn(2, 1, 16, 16, 16)).image > 0).float().mean() > 0.95
+
+
 @pytest.mark.parametrize(
     ("make", "input_size", "smallest"),
     [(vae_dense, (1, 16, 15, 16), 16), (vae_spatial, (1, 15, 20), 16), (vae_spatial, (1, 40, 31, 40), 32)],

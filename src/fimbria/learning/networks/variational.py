@@ -161,10 +161,19 @@ def _cvae_decoder(halvings: Halvings, variant: str) -> list[nn.Module]:
     for level, (before, after) in zip((2, 1), pairwise((wide, 128, 64)), strict=True):
         # a bias before batch norm would be taken out again
         layers += [halvings.up(level, before, after, bias=own), *_settled(after, norm, leaky=own)]
-    layers += [halvings.up(0, 64, channels, bias=True)]
+    layers += [last := halvings.up(0, 64, channels, bias=True)]
+    if variant == "full":
+        _begin_grey(last)
     if own:  # no norm here: it would give every image the same brightness
         layers += [nn.LeakyReLU(0.2), CONVOLUTIONS[halvings.axes](channels, channels, 3, padding=1)]
     return [*layers, nn.ReLU() if variant == "full" else nn.Sigmoid()]
+
+
+def _begin_grey(last: nn.Module) -> None:
+    """Let the images before a last ReLU begin near 0.5: where they begin below 0, it gives no gradient to rise by."""
+    with torch.no_grad():
+        last.get_parameter("weight").mul_(0.1)
+        last.get_parameter("bias").fill_(0.5)
 
 
 def _settled(channels: int, norm: type[nn.Module] | None, *, leaky: bool) -> list[nn.Module]:

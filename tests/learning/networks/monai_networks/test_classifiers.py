@@ -95,10 +95,11 @@ def test_names_of_tensors_and_outputs_are_monais():
     assert torch.equal(ours.eval()(images), theirs.eval()(images))
 
 
-def test_batch_norms_keep_their_settings():
-    made = built_on_no_memory("efficientnet", (1, 32, 32))
+@pytest.mark.parametrize(("options", "momentum"), [({}, 0.1), ({"momentum": 0.01}, 0.01)])
+def test_batch_norms_keep_their_settings(options, momentum):
+    made = built_on_no_memory("efficientnet", (1, 32, 32), **options)
     norms = [module for module in made.modules() if isinstance(module, BatchNorm)]
-    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-3, 0.01)}
+    assert {(norm.eps, norm.momentum) for norm in norms} == {(1e-3, momentum)}
 
 
 @pytest.mark.parametrize(

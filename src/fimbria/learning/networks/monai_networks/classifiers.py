@@ -1,7 +1,7 @@
 """MONAI's networks by name, in two or three dimensions. MONAI is imported when one of them is built, and fetches no weights.
 
-Options have MONAI's names and defaults. Batch norms are exchanged for ours, which take a batch of one value a channel; the
-names of the tensors are MONAI's.
+Options have MONAI's names and, where nothing else is said, its defaults. Batch norms are exchanged for ours, which take a
+batch of one value a channel; the names of the tensors are MONAI's.
 
 References
 ----------
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 Widening = Annotated[float, Field(ge=1 / 16)]  # of 64 channels, so that some are left
 Reduction = Annotated[int, Field(ge=1, le=256)]  # of 256 channels or more
+Momentum = Annotated[float, Field(gt=0, le=1)]
 Sides = PositiveInt | tuple[PositiveInt, ...]
 DENSE_BLOCKS = {121: (6, 12, 24, 16), 169: (6, 12, 32, 32), 201: (6, 12, 48, 32)}
 # what MONAI hides of the features by default, by network
@@ -215,7 +216,10 @@ for _theirs, _hidden in SQUEEZE_EXCITATION.items():
 
 @network("efficientnet")
 def efficientnet(
-    input_size: Shape, output_size: int, model: Literal["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"] = "b0"
+    input_size: Shape,
+    output_size: int,
+    model: Literal["b0", "b1", "b2", "b3", "b4", "b5", "b6", "b7"] = "b0",
+    momentum: Momentum = 0.1,
 ) -> nn.Module:
     """EfficientNet, 2-D or 3-D, from 32 voxels a side (MONAI).
 
@@ -225,6 +229,9 @@ def efficientnet(
         ``(channel, x, y, z)`` or ``(channel, first, second)``, and how many numbers it gives.
     model
         Which of the paper, the smallest to the largest.
+    momentum
+        By how much each batch moves the means of the batch norms. MONAI has 0.01, which takes several hundred batches to
+        arrive: more than a cohort of some hundred people gives in its first epochs.
     """
     made: nn.Module = monai("efficientnet").EfficientNetBN(
         f"efficientnet-{model}",
@@ -232,6 +239,7 @@ def efficientnet(
         spatial_dims=axes_of(input_size, "network 'efficientnet'", smallest=SMALLEST_EFFICIENT[model]),
         in_channels=input_size[0],
         num_classes=output_size,
+        norm=("batch", {"eps": 1e-3, "momentum": momentum}),
     )
     return any_batch(made)
 
