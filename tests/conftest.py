@@ -21,6 +21,14 @@ TILT = np.array([[0.96, -0.28, 0.0], [0.28, 0.96, 0.0], [0.0, 0.0, 1.0]])
 SPACE = "space-MNI152NLin2009cSym_desc-Crop_res-1x1x1"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def account(tmp_path_factory):
+    """An account of the tests' own: what is remembered of it is gone with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("account")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def oblique():
     """A grid 5 x 6 x 7 that lies askew, its voxels of three different sides, its first axis to the left."""

@@ -13,6 +13,7 @@ from fimbria.data.images import nifti
 from fimbria.errors import FimbriaError, MapsError, ProblemsError
 from fimbria.results.maps.maps import Maps
 from fimbria.workflows.extract import extract
+from fimbria.workflows.plan import plan
 from fimbria.workflows.predict import predict
 from fimbria.workflows.splits import kfold_cohort, split_cohort
 from fimbria.workflows.train import resume, train
@@ -79,7 +80,12 @@ def test_a_channel_to_fit_that_nobody_in_training_has_is_refused_before_anything
 
 def test_what_was_fitted_is_kept_with_whom_it_was_fitted_on(study):
     data = {**BOTH, "normalization": {"name": "histogram", "scope": "image"}}
-    maps = train(study.experiment.changed({**ONE_EPOCH, "data": data}), study.maps)
+    experiment = study.experiment.changed({**ONE_EPOCH, "data": data})
+    maps, planned = train(experiment, study.maps), plan(experiment)
+    for split in planned.splits:
+        kept = maps.training(split.index).scaling()
+        assert kept == planned.parts.fitted_on(split.train).fitted
+        assert kept != planned.parts.fitted_on(split.other).fitted
     for split in (0, 1):
         assert len(maps.training(split).scaling()) == 2
         people = tables.read(study.maps / f"split-{split}" / "normalization_fitted_on.tsv")

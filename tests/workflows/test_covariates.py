@@ -117,6 +117,15 @@ def test_words_among_the_numbers_of_a_group_are_not_silently_missing(given, tmp_
         fimbria.predict(given.maps, tmp_path / "words.tsv", group="words")
 
 
+def test_an_infinite_number_of_somebody_in_training_is_refused_before_an_image_is_read(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    changed_lists(
+        study, lambda frame: frame.assign(age=frame["age"].where(frame["participant_id"] != "sub-04", np.inf))
+    )
+    with pytest.raises(ProblemsError, match=r"split-1: age holds what is no number in .*train.tsv: inf"):
+        plan(study.experiment.changed(WITH))
+
+
 def test_the_label_is_no_covariate(begun):
     experiment = begun.experiment.changed(
         {"data": {"covariates": ["diagnosis"]}, "network": {"name": "with-covariates"}}

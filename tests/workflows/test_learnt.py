@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import fimbria
@@ -104,14 +105,23 @@ def test_the_measure_of_who_says_the_mean_is_of_the_mean_of_the_training(of_age)
     assert metrics["mae-of-mean"] == pytest.approx(np.abs(truth - maps.fitted(0)["task"]["mean"]).mean())
 
 
+def test_a_group_is_predicted_in_the_units_of_each_split_s_own_training_people(of_age):
+    study, _ = of_age
+    maps = Maps(study.maps)
+    for split in (0, 1):
+        table = maps.scores.predictions(split, "loss", "test", "image").frame
+        deviations = np.abs(table["true_value"] - table["predicted_value"]) / np.sqrt(table["loss"])
+        np.testing.assert_allclose(deviations, maps.fitted(split)["task"]["deviation"], rtol=1e-4)
+
+
 def test_the_mean_of_splits_is_scored_against_the_mean_of_the_training(of_age):
     study, _ = of_age
     maps = Maps(study.maps)
     metrics = maps.scores.metrics(None, "loss", "test", "image").set_index("metric")["value"]
     truth = maps.scores.predictions(None, "loss", "test", "image").numbers("true_value")
-    means = [maps.fitted(split)["task"]["mean"] for split in (0, 1)]
-    possible = [np.abs(truth - mean).mean() for mean in (*means, np.mean(means))]
-    assert any(metrics["mae-of-mean"] == pytest.approx(one) for one in possible)
+    sides = [maps.group("train", split).frame for split in (0, 1)]
+    everybody = pd.concat(sides).drop_duplicates(["participant_id", "session_id"])
+    assert metrics["mae-of-mean"] == pytest.approx(np.abs(truth - everybody["age"].astype(float).mean()).mean())
 
 
 def test_people_beyond_the_range_of_the_training_are_told(of_age, tmp_path):
@@ -124,6 +134,15 @@ def test_people_beyond_the_range_of_the_training_are_told(of_age, tmp_path):
     (note,) = [one for one in said.said if "outside" in one]
     assert f"{len(frame)} sessions with age outside" in note
     assert "range of the training people" in note
+
+
+def test_a_metric_of_spread_cannot_choose_where_validation_has_one_value(begun, tmp_path):
+    study = begun.copy(tmp_path)
+    for path in study.folds.rglob("validation.tsv"):
+        rewritten(path, lambda frame: frame.assign(age=70))
+    (study.folds / "kfold.json").unlink()
+    with pytest.raises(ProblemsError, match=r"split-0: everybody in validation has the same age, so r2 is undefined"):
+        plan(study.experiment.changed(REGRESSION))
 
 
 def test_a_group_without_values_is_predicted_and_not_scored(of_age, tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -12,8 +15,11 @@ from fimbria.errors import FimbriaError
 from fimbria.results.maps.integrity import damage
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.training import networks_in
+from fimbria.results.predictions.ensemble import part_weights, vote, vote_left_out
+from fimbria.results.predictions.table import together
 from fimbria.workflows import train as workflow
 from fimbria.workflows.plan import plan
+from fimbria.workflows.scoring import score_training
 from fimbria.workflows.train import resume
 
 EACH = {
@@ -59,6 +65,54 @@ def test_each_network_predicts_its_own_part(each):
         parts = maps.scores.predictions(split, "loss", "test", "patch").frame
         assert sorted(set(parts["patch_id"])) == numbers(maps)
     assert np.isfinite(made.table.probabilities()).all()
+
+
+def said_otherwise(maps, split, group, network, rng):
+    """Keep other predictions of a network, drawn by lot: those of a training so short are all alike."""
+    table = maps.scores.predictions(split, "loss", group, "patch", network)
+    ad = rng.random(len(table.frame))
+    called = np.where(ad > 0.5, "AD", "CN")
+    frame = table.frame.assign(p_AD=ad, p_CN=1 - ad, predicted_label=called)
+    maps.scores.keep_predictions(split, "loss", group, replace(table, frame=frame), network)
+
+
+def test_nobody_is_voted_with_weights_that_he_had_a_part_in(each, tmp_path):
+    study = each.copy(tmp_path)
+    maps, planned, rng = Maps(study.maps), plan(each.experiment.changed(EACH)), np.random.default_rng(3)
+    for split in planned.splits:
+        for group, network in product(("train", "validation"), numbers(maps)):
+            said_otherwise(maps, split.index, group, network, rng)
+        score_training(planned.of(split.index), split, maps)
+        training, validation = (
+            maps.scores.predictions(split.index, "loss", group, "patch") for group in ("train", "validation")
+        )
+        fair = {"train": vote(training, part_weights(validation)), "validation": vote_left_out(validation)}
+        unfair = {
+            group: vote(own, part_weights(own)) for group, own in (("train", training), ("validation", validation))
+        }
+        for group in ("train", "validation"):
+            kept = maps.scores.predictions(split.index, "loss", group, "image").probabilities()
+            np.testing.assert_allclose(kept, fair[group].probabilities(), rtol=1e-9)
+            assert not np.allclose(kept, unfair[group].probabilities(), rtol=1e-3)
+
+
+def test_a_group_is_voted_with_the_weights_of_each_split_s_own_validation_people(each, tmp_path):
+    study, rng = each.copy(tmp_path), np.random.default_rng(4)
+    maps = Maps(study.maps)
+    for split, network in product((0, 1), numbers(maps)):
+        said_otherwise(maps, split, "validation", network, rng)
+    fimbria.predict(study.maps, study.test, group="voted")
+    weights = [
+        part_weights(
+            together([maps.scores.predictions(split, "loss", "validation", "patch", n) for n in numbers(maps)])
+        )
+        for split in (0, 1)
+    ]
+    for split in (0, 1):
+        table, kept = (maps.scores.predictions(split, "loss", "voted", level) for level in ("patch", "image"))
+        np.testing.assert_allclose(kept.probabilities(), vote(table, weights[split]).probabilities(), rtol=1e-9)
+        others = vote(table, weights[1 - split]).probabilities()
+        assert not np.allclose(kept.probabilities(), others, rtol=1e-9)
 
 
 def of_training(maps):

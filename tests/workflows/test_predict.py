@@ -48,7 +48,7 @@ def test_refuses_people_of_an_unnamed_data_set_who_may_have_been_seen(trained, t
         predict(trained.maps, tmp_path / "people.tsv", group="again")
 
 
-@pytest.mark.parametrize("name", ["train", "validation", "test", "../outside", ""])
+@pytest.mark.parametrize("name", ["train", "validation", "test", "network-0", "../outside", ""])
 def test_refuses_a_name_that_is_taken_or_leads_elsewhere(trained, name):
     with pytest.raises(InputError):
         predict(trained.maps, trained.test, group=name)
@@ -145,6 +145,23 @@ def test_code_of_a_study_runs_only_when_it_is_trusted_by_name(begun, tmp_path):
         predict(study.maps, study.test, group="third", trust_code=[digest])
 
 
+def test_a_file_where_the_maps_says_it_stands_does_not_run_in_an_account_that_never_trained_with_it(
+    begun, tmp_path, monkeypatch
+):
+    code = tmp_path / "mine.py"
+    code.write_text(
+        "from torch import nn\n"
+        "def net(input_size, output_size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(2184, output_size))\n"
+    )
+    maps = train(begun.experiment.changed({"network": {"name": f"{code}:net"}}), tmp_path / "maps")
+    (digest,) = maps.record["code"].values()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    with pytest.raises(ProblemsError, match=f"--trust-code {digest}"):
+        predict(maps.root, begun.test, group="test")
+    assert predict(maps.root, begun.test, group="test", trust_code=[digest]).metrics is not None
+
+
 def test_a_file_that_came_with_the_maps_is_not_the_users_own(begun, tmp_path):
     study = begun.copy(tmp_path / "study")
     code = tmp_path / "mine.py"
@@ -189,6 +206,9 @@ EVIL = "from pathlib import Path\nPath({!r}).write_text('ran')\ndef net(*a, **k)
         lambda record, evil: record["experiment"]["data"].update(pipeline={"name": evil}),
         lambda record, evil: record["experiment"]["data"].update(extraction={"name": evil}),
         lambda record, evil: record["experiment"]["task"].update(name=evil),
+        lambda record, evil: [of["task"].update(loss=evil) for of in record["fitted"]],
+        lambda record, evil: [of["task"].update(loss={"name": evil}) for of in record["fitted"]],
+        lambda record, evil: [of["task"].update(classes=[evil]) for of in record["fitted"]],
     ],
 )
 def test_a_maps_of_a_stranger_never_runs_code(trained, tmp_path, change):

@@ -19,6 +19,7 @@ from fimbria.results.maps.maps import Maps
 from fimbria.workflows.plan import plan
 from fimbria.workflows.splits import kfold_cohort
 from fimbria.workflows.train import resume
+from fimbria.workflows.transfer import sources
 
 
 def beginning_with(study, maps, **options):
@@ -99,6 +100,7 @@ def test_a_share_a_count_or_names_stay_as_they_are(begun, trained, tmp_path, opt
         ({"freeze": -1}, "-1"),
         ({"metric": "roc_auc"}, "roc.auc"),
         ({"weights": "some.safetensors"}, "both"),
+        ({"freeze": 2, "unfrozen": 1}, "both transfer.freeze and transfer.unfrozen"),
     ],
 )
 def test_what_cannot_be_begun_with_is_refused_before_anything_is_trained(begun, trained, options, sentence):
@@ -314,6 +316,27 @@ def test_weights_with_a_list_of_whom_they_saw_join_the_leak_check(begun, trained
     assert "clean" in look(tmp_path / "maps")
     with pytest.raises(LeakError):
         fimbria.predict(tmp_path / "maps", begun.test, group="test")
+
+
+def test_a_list_of_people_adds_to_those_that_a_maps_knows(begun, elsewhere, tmp_path):
+    study = begun.copy(tmp_path)
+    tables.write(tables.read(begun.folds / "split-0" / "validation.tsv")[["participant_id"]], tmp_path / "people.tsv")
+    experiment = beginning_with(study, elsewhere.maps, people=str(tmp_path / "people.tsv"))
+    with pytest.raises(LeakError, match="the weights had seen"):
+        plan(experiment.changed({"network": {"name": "conv5-fc3"}}))
+
+
+def test_weights_of_weights_have_seen_whom_those_had_seen(begun, elsewhere, tmp_path):
+    study = begun.copy(tmp_path)
+    experiment = beginning_with(study, elsewhere.maps).changed({"network": {"name": "conv5-fc3"}})
+    fimbria.train(experiment, study.maps)
+    for split, source in sources(beginning_with(begun, study.maps), [0, 1]).items():
+        taught, chose = (
+            {person for one in (elsewhere.maps, study.maps) for person in Maps(one).group(side, split).participants}
+            for side in ("train", "validation")
+        )
+        assert source.trained == taught
+        assert source.seen == taught | chose
 
 
 def test_a_list_without_weights_is_refused(begun, tmp_path):

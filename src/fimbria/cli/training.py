@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_HEADLINE = (
-    *("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy"),
-    *("ssim", "psnr", "mae", "mae-of-mean", "r2", "pearson", "mse"),
-)
-
 
 def register(parent: App) -> None:
     """Hang the commands into the program."""
@@ -56,7 +51,7 @@ def train(
     experiment: Path,
     maps: Path,
     *options: Annotated[str, Parameter(allow_leading_hyphen=True, show=False)],
-    cohort: list[str] | None = None,
+    cohort: Annotated[list[str] | None, Parameter(name=("--cohort", "--data-set"))] = None,
     dry_run: bool = False,
     accept_finding: list[str] | None = None,
     because: list[str] | None = None,
@@ -277,7 +272,9 @@ def _show_validation(maps: Path) -> None:
 
 def _show_metrics(metrics: pd.DataFrame, title: str) -> None:
     """Show the metrics that people ask for first, with their intervals."""
-    chosen = metrics[metrics["metric"].isin(_HEADLINE)]
+    from fimbria.results.evaluation.metric import ASKED_FIRST
+
+    chosen = metrics[metrics["metric"].isin(ASKED_FIRST)]
     chosen = chosen if len(chosen) else metrics  # of a task with metrics of its own
     people = int(chosen["n_participants"].iloc[0])
     rows = [
@@ -289,5 +286,5 @@ def _show_metrics(metrics: pd.DataFrame, title: str) -> None:
         }
         for row in chosen.to_dict("records")
     ]
-    order = {name: place for place, name in enumerate(_HEADLINE)}
+    order = {name: place for place, name in enumerate(ASKED_FIRST)}
     print_rows(sorted(rows, key=lambda row: order.get(row["metric"], 0)), f"{title}: {people} participants")

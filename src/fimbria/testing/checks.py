@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,7 +17,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fimbria.data.extraction import Choosy, Location, put_back, take
-from fimbria.learning.outputs import Domains, Variational
+from fimbria.learning.networks.network import to_be_filled
+from fimbria.learning.outputs import Domains, Variational, parted
 from fimbria.learning.training.devices import seeded
 
 if TYPE_CHECKING:
@@ -83,7 +85,7 @@ def check_network(
             _check_as_built(network, trial)
             _check_training(network, trial)
             _check_evaluation(network, trial)
-        _check_kept(network, trial.build(seed=1), trial)
+        _check_kept(network, to_be_filled(partial(trial.build, seed=1)), trial)
 
 
 def check_extraction(extraction: Extraction, shape: Shape) -> None:
@@ -104,15 +106,15 @@ def check_extraction(extraction: Extraction, shape: Shape) -> None:
         put back are not the image; or, of one that is `Choosy`, it chooses no part, or one that is not there.
     """
     locations = list(extraction.locations(shape))
-    _require(bool(locations), f"at least one part of an image {_text(shape)} was wanted, none was given")
+    require(bool(locations), f"at least one part of an image {_text(shape)} was wanted, none was given")
     for location in locations:
         _check_inside(location, shape)
     numbers = [location.index for location in locations]
     twice = sorted({number for number in numbers if numbers.count(number) > 1})
-    _require(not twice, f"every part needs a number of its own; {twice} stand there more than once")
+    require(not twice, f"every part needs a number of its own; {twice} stand there more than once")
     again = [(location.index, location.box, location.padding) for location in extraction.locations(shape)]
     first = [(location.index, location.box, location.padding) for location in locations]
-    _require(again == first, "the same parts were wanted from a second call, others were given")
+    require(again == first, "the same parts were wanted from a second call, others were given")
     image = np.arange(1, np.prod(shape) + 1, dtype=np.float32).reshape(shape)
     _check_parts(locations, image)
     if isinstance(extraction, Choosy):
@@ -123,17 +125,17 @@ def _check_parts(locations: Sequence[Location], image: NDArray[np.float32]) -> N
     parts = [take(image, location) for location in locations]
     for part, location in zip(parts, locations, strict=True):
         promised = location.shape
-        _require(part.shape == promised, f"part {location.index} promises {promised} and is {part.shape}")
+        require(part.shape == promised, f"part {location.index} promises {promised} and is {part.shape}")
         inside = np.broadcast_to(True if location.inside is None else location.inside, part.shape)
-        _require(
+        require(
             bool((part[~inside] == 0).all()),
             f"part {location.index} should be 0 outside its mask and where it is padded",
         )
     shapes = sorted({part.shape for part in parts})
-    _require(len(shapes) == 1, f"parts of one shape were wanted, so that they can share a batch; these have {shapes}")
+    require(len(shapes) == 1, f"parts of one shape were wanted, so that they can share a batch; these have {shapes}")
     covered = put_back([np.ones_like(part) for part in parts], locations, image.shape) > 0
     expected = np.where(covered, image, 0)
-    _require(
+    require(
         np.array_equal(put_back(parts, locations, image.shape), expected),
         "parts that are put back should be the image where they cover it, and they are not",
     )
@@ -143,10 +145,10 @@ def _check_chosen(extraction: Choosy, locations: Sequence[Location], image: NDAr
     for filled in (image, np.zeros_like(image)):
         chosen = list(extraction.chosen(filled, float(filled.mean()), locations))
         known = chosen == sorted(set(chosen)) and set(chosen) <= set(range(len(locations)))
-        _require(known, f"places of {len(locations)} parts, in order and each once, were to be chosen, not {chosen}")
-        _require(bool(chosen), "at least one part was to be chosen of every image, also of an empty one; none was")
+        require(known, f"places of {len(locations)} parts, in order and each once, were to be chosen, not {chosen}")
+        require(bool(chosen), "at least one part was to be chosen of every image, also of an empty one; none was")
         everything = extraction.choosy or len(chosen) == len(locations)
-        _require(everything, "an extraction that is not choosy should choose every part, and leaves some out")
+        require(everything, "an extraction that is not choosy should choose every part, and leaves some out")
 
 
 @dataclass(frozen=True)
@@ -198,9 +200,9 @@ def _check_as_built(network: nn.Module, trial: _Trial) -> None:
     other = trial.build()
     first, again = network.state_dict(), other.state_dict()
     same = first.keys() == again.keys() and all(torch.equal(first[name], again[name]) for name in first)
-    _require(same, "the same seed should give the same weights, and gave others")
+    require(same, "the same seed should give the same weights, and gave others")
     used = [name for name, value in first.items() if name.endswith("num_batches_tracked") and int(value)]
-    _require(not used, f"no batch should go through a network while it is built; one went through {', '.join(used)}")
+    require(not used, f"no batch should go through a network while it is built; one went through {', '.join(used)}")
     with torch.device("meta"):
         try:
             empty = trial.build()
@@ -208,9 +210,9 @@ def _check_as_built(network: nn.Module, trial: _Trial) -> None:
             msg = f"on torch's meta device, where networks are counted without memory, {error}"
             raise AssertionError(msg) from error
     held = [name for name, parameter in empty.named_parameters() if not parameter.is_meta]
-    _require(not held, f"no memory should be taken on torch's meta device; {', '.join(held)} took some")
+    require(not held, f"no memory should be taken on torch's meta device; {', '.join(held)} took some")
     shapes, wanted = ({name: value.shape for name, value in one.state_dict().items()} for one in (empty, network))
-    _require(shapes == wanted, "the same tensors were wanted on torch's meta device as elsewhere, others were given")
+    require(shapes == wanted, "the same tensors were wanted on torch's meta device as elsewhere, others were given")
 
 
 def _check_training(network: nn.Module, trial: _Trial) -> None:
@@ -218,21 +220,21 @@ def _check_training(network: nn.Module, trial: _Trial) -> None:
         where = f"for {samples} images {_text(trial.input_size)} in training"
         outputs = _learning(network, trial, samples)
         _check_outputs(outputs, trial, samples, where)
-        torch.stack([tensor.square().sum() for tensor in _tensors(outputs)]).sum().backward()  # type: ignore[no-untyped-call]  # torch's own
+        torch.stack([tensor.square().sum() for tensor in parted(outputs)]).sum().backward()  # type: ignore[no-untyped-call]  # torch's own
         excused: Mapping[str, str] = getattr(network, "not_learnt", {})
         learnt = {name: one.grad for name, one in network.named_parameters() if one.requires_grad}
         missing = [name for name, gradient in learnt.items() if gradient is None and not excused.get(name)]
         has = "has" if len(missing) == 1 else "have"
-        _require(not missing, f"every parameter should be learnt; {', '.join(missing)} {has} no gradient {where}")
+        require(not missing, f"every parameter should be learnt; {', '.join(missing)} {has} no gradient {where}")
         wild = [
             name for name, gradient in learnt.items() if gradient is not None and not torch.isfinite(gradient).all()
         ]
         has = "has" if len(wild) == 1 else "have"
-        _require(not wild, f"finite gradients were wanted {where}; {', '.join(wild)} {has} others")
+        require(not wild, f"finite gradients were wanted {where}; {', '.join(wild)} {has} others")
     with torch.no_grad():
-        pairs = zip(*(_tensors(_learning(trial.build(), trial, 2)) for _ in range(2)), strict=True)
+        pairs = zip(*(parted(_learning(trial.build(), trial, 2)) for _ in range(2)), strict=True)
         same = all(torch.equal(one, other) for one, other in pairs)
-    _require(same, f"the same seed should give the same outputs {where}, and gave others")
+    require(same, f"the same seed should give the same outputs {where}, and gave others")
 
 
 def _learning(network: nn.Module, trial: _Trial, samples: int) -> Outputs:
@@ -251,19 +253,17 @@ def _check_outputs(outputs: Outputs, trial: _Trial, samples: int, where: str) ->
     match outputs:
         case Variational():
             latent = tuple(outputs.mu.shape)
-            _require(latent[:1] == (samples,), f"a mu of {samples} samples was wanted {where}, not {latent}")
+            require(latent[:1] == (samples,), f"a mu of {samples} samples was wanted {where}, not {latent}")
             expected = {"image": image, "mu": latent, "log_variance": latent}
         case Domains():
-            _require(
-                where.endswith("training"), f"outputs {wanted} alone were wanted {where}, not those of two domains"
-            )
+            require(where.endswith("training"), f"outputs {wanted} alone were wanted {where}, not those of two domains")
             expected = {"source": wanted, "target": wanted, "domain": (samples, 2)}
         case _:
             expected = {"outputs": wanted}
-    for (name, shape), tensor in zip(expected.items(), _tensors(outputs), strict=True):
+    for (name, shape), tensor in zip(expected.items(), parted(outputs), strict=True):
         found = tuple(tensor.shape)
-        _require(found == shape, f"{name} {shape} were wanted {where}, not {found}")
-        _require(bool(torch.isfinite(tensor).all()), f"finite {name} were wanted {where}, others were given")
+        require(found == shape, f"{name} {shape} were wanted {where}, not {found}")
+        require(bool(torch.isfinite(tensor).all()), f"finite {name} were wanted {where}, others were given")
 
 
 @torch.inference_mode()
@@ -273,16 +273,15 @@ def _check_evaluation(network: nn.Module, trial: _Trial) -> None:
     together = _said(network, inputs)
     where = f"for images {_text(trial.input_size)}"
     _check_outputs(together, trial, 3, f"for 3 images {_text(trial.input_size)} in evaluation")
-    again = _tensors(_said(network, inputs))
-    same = all(torch.equal(one, other) for one, other in zip(_tensors(together), again, strict=True))
-    _require(same, f"in evaluation the same was wanted twice {where}, and differs")
-    apart = [_tensors(_said(network, tuple(one[sample, None] for one in inputs))) for sample in range(3)]
+    again = parted(_said(network, inputs))
+    same = all(torch.equal(one, other) for one, other in zip(parted(together), again, strict=True))
+    require(same, f"in evaluation the same was wanted twice {where}, and differs")
+    apart = [parted(_said(network, tuple(one[sample, None] for one in inputs))) for sample in range(3)]
     alone = [torch.cat(parts) for parts in zip(*apart, strict=True)]
     independent = all(
-        torch.allclose(one, other, rtol=_CLOSE, atol=_CLOSE)
-        for one, other in zip(alone, _tensors(together), strict=True)
+        torch.allclose(one, other, rtol=_CLOSE, atol=_CLOSE) for one, other in zip(alone, parted(together), strict=True)
     )
-    _require(independent, f"what is said of an image should not depend on the batch it is in; {where} it does")
+    require(independent, f"what is said of an image should not depend on the batch it is in; {where} it does")
 
 
 @torch.inference_mode()
@@ -296,29 +295,29 @@ def _check_kept(network: nn.Module, other: nn.Module, trial: _Trial) -> None:
         except (RuntimeError, ValueError, TypeError) as error:
             msg = f"weights that can be kept as safetensors and opened again were wanted; that gave {error}"
             raise AssertionError(msg) from error
-    said = (_tensors(_said(one.eval(), inputs)) for one in (network, other))
+    said = (parted(_said(one.eval(), inputs)) for one in (network, other))
     same = all(torch.equal(one, again) for one, again in zip(*said, strict=True))
-    _require(same, "weights opened in a new network should say what they said, and say something else")
+    require(same, "weights opened in a new network should say what they said, and say something else")
 
 
 def _check_inside(location: Location, shape: Shape) -> None:
     name = f"part {location.index}"
-    _require(len(location.box) == len(shape), f"{name} needs a slice for each of {len(shape)} axes, not {location.box}")
+    require(len(location.box) == len(shape), f"{name} needs a slice for each of {len(shape)} axes, not {location.box}")
     for axis, (side, length) in enumerate(zip(location.box, shape, strict=True)):
         inside = side.step in {None, *range(1, length + 1)} and 0 <= side.start < side.stop <= length
-        _require(inside, f"{name} should lie inside the image: axis {axis} has {length} voxels, its box is {side}")
+        require(inside, f"{name} should lie inside the image: axis {axis} has {length} voxels, its box is {side}")
     box = location.sides
     mask = box if location.mask is None else location.mask.shape
-    _require(mask == box, f"the mask of {name} should have the shape of its box {box}, not {mask}")
+    require(mask == box, f"the mask of {name} should have the shape of its box {box}, not {mask}")
     padding = [(0, 0)] * len(shape) if location.padding is None else list(location.padding)
     padded = len(padding) == len(shape) and all(len(ends) == 2 and min(ends) >= 0 for ends in padding)  # noqa: PLR2004  (both ends)
-    _require(
+    require(
         padded, f"{name} should say how many voxels, 0 or more, are added before and after each axis, not {padding}"
     )
     flat = location.flat is None or (box[location.flat] == 1 and not any(padding[location.flat]))
-    _require(flat, f"{name} drops axis {location.flat}, so its box should have one voxel there, not {box}")
+    require(flat, f"{name} drops axis {location.flat}, so its box should have one voxel there, not {box}")
     finite = bool(np.isfinite(location.background))
-    _require(finite, f"the background of {name} should be a number, not {location.background}")
+    require(finite, f"the background of {name} should be a number, not {location.background}")
 
 
 def _said(network: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
@@ -330,18 +329,15 @@ def _said(network: nn.Module, inputs: tuple[Tensor, ...]) -> Outputs:
         msg = f"outputs for {batch} were wanted, it gave {error!r}"
         raise AssertionError(msg) from error
     known = isinstance(outputs, (torch.Tensor, Variational, Domains))
-    _require(known, f"a Tensor, Variational or Domains was wanted for {batch}, not {type(outputs).__name__}")
+    require(known, f"a Tensor, Variational or Domains was wanted for {batch}, not {type(outputs).__name__}")
     return outputs
-
-
-def _tensors(outputs: Outputs) -> tuple[Tensor, ...]:
-    return (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
 
 
 def _text(shape: Shape) -> str:
     return "x".join(map(str, shape))
 
 
-def _require(holds: bool, sentence: str) -> None:  # noqa: FBT001  (the condition itself)
+def require(holds: bool, sentence: str) -> None:  # noqa: FBT001  (the condition itself)
+    """Stop the check if this does not hold, with a sentence that says what was wanted and what was found."""
     if not holds:
         raise AssertionError(sentence)

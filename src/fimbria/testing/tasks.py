@@ -13,6 +13,7 @@ from fimbria.learning.inference import tabulate
 from fimbria.learning.outputs import Domains, plain
 from fimbria.learning.samples.sample import Whose
 from fimbria.learning.tasks import Fittable
+from fimbria.testing.checks import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -64,7 +65,7 @@ def check_task(
     made = factory(**options)
     task = made.fit(cohort) if isinstance(made, Fittable) else made
     lacking = [column for column in task.columns if column not in cohort.frame]
-    _require(not lacking, f"columns of the tables were wanted; {', '.join(lacking)} is in none")
+    require(not lacking, f"columns of the tables were wanted; {', '.join(lacking)} is in none")
     targets = _targets(task, cohort, image_size)
     outputs = _outputs(task, targets, network)
     losses = _check_loss(task, outputs, targets)
@@ -74,32 +75,32 @@ def check_task(
         fitted = json.loads(json.dumps(dict(task.fitted)))
         again = factory(**{**options, **fitted})
         same = again.outputs == task.outputs and torch.equal(_targets(again, cohort, image_size), targets)
-        _require(same, "a task that is made again from what it took should want the same outputs and targets")
+        require(same, "a task that is made again from what it took should want the same outputs and targets")
         same = torch.equal(again.loss(outputs, targets), task.loss(outputs, targets))
-        _require(same, "a task that is made again from what it took should have the same loss")
+        require(same, "a task that is made again from what it took should have the same loss")
         read = _read(again, cohort, outputs, targets)
-        _require(read.frame.equals(table.frame), "a task that is made again from what it took should read the same")
+        require(read.frame.equals(table.frame), "a task that is made again from what it took should read the same")
 
 
 def _targets(task: Task, cohort: Cohort, image_size: Shape) -> Tensor:
     """Give what outputs are compared with: what the tables say, or images."""
     if task.outputs is None:
-        _require(
+        require(
             task.targets(cohort) is None, "no targets were wanted of a task whose target is the image (outputs None)"
         )
         return torch.rand((len(cohort), *image_size), generator=torch.Generator().manual_seed(0))
     whole = isinstance(task.outputs, int) and task.outputs >= 1
-    _require(
+    require(
         whole,
         f"outputs should be 1 or more, or None for an image, once training people are known, not {task.outputs!r}",
     )
     targets = task.targets(cohort)
-    _require(isinstance(targets, torch.Tensor), f"targets should be a Tensor, not {type(targets).__name__}")
+    require(isinstance(targets, torch.Tensor), f"targets should be a Tensor, not {type(targets).__name__}")
     assert targets is not None  # noqa: S101  (the sentence above says it)
-    _require(len(targets) == len(cohort), f"{len(cohort)} targets were wanted, one a session, not {len(targets)}")
+    require(len(targets) == len(cohort), f"{len(cohort)} targets were wanted, one a session, not {len(targets)}")
     first = task.targets(cohort.keep(np.arange(len(cohort)) < 1, "is the first"))
     same = first is not None and torch.equal(first, targets[:1])
-    _require(same, "the target of a session should not depend on who else is there")
+    require(same, "the target of a session should not depend on who else is there")
     return targets
 
 
@@ -117,16 +118,16 @@ def _check_loss(task: Task, outputs: Outputs, targets: Tensor) -> NDArray[np.flo
     learnt = _each(outputs, lambda one: one.clone().requires_grad_())
     losses = task.loss(learnt, targets)
     wanted = (len(targets),)
-    _require(tuple(losses.shape) == wanted, f"one loss a sample was wanted, {wanted}, not {tuple(losses.shape)}")
-    _require(bool(torch.isfinite(losses).all()), "finite losses were wanted, others were given")
-    _require(losses.requires_grad, "the loss should have a gradient by the outputs, and has none")
+    require(tuple(losses.shape) == wanted, f"one loss a sample was wanted, {wanted}, not {tuple(losses.shape)}")
+    require(bool(torch.isfinite(losses).all()), "finite losses were wanted, others were given")
+    require(losses.requires_grad, "the loss should have a gradient by the outputs, and has none")
     losses.sum().backward()  # type: ignore[no-untyped-call]  # torch's own
     gradients = [one.grad for one in _tensors(learnt)]
     moved = [gradient for gradient in gradients if gradient is not None and bool(gradient.any())]
-    _require(bool(moved), "the loss should depend on the outputs, and its gradient is 0 everywhere")
+    require(bool(moved), "the loss should depend on the outputs, and its gradient is 0 everywhere")
     alone = torch.cat([task.loss(_one(outputs, at), targets[at, None]) for at in range(len(targets))])
     independent = torch.allclose(alone, losses.detach(), rtol=_CLOSE, atol=_CLOSE)
-    _require(independent, "the loss of a sample should not depend on the batch that it is in, and does")
+    require(independent, "the loss of a sample should not depend on the batch that it is in, and does")
     return losses.detach().double().numpy()
 
 
@@ -136,7 +137,7 @@ def _check_read(
     table, columns = _read(task, cohort, outputs, targets), _read_columns(task, outputs, targets)
     of_domains = isinstance(outputs, Domains)  # those have a loss of their own, which no prediction knows
     close = of_domains or np.allclose(columns.get("loss", losses), losses, rtol=1e-3, atol=1e-3)
-    _require(close, "the column loss should hold the loss of each sample, and holds something else")
+    require(close, "the column loss should hold the loss of each sample, and holds something else")
     rows = [_read_columns(task, _one(outputs, at), targets[at, None]) for at in range(len(targets))]
     for name, values in columns.items():
         alone = np.concatenate([row[name] for row in rows])
@@ -145,11 +146,11 @@ def _check_read(
             if values.dtype != object
             else bool((alone == values).all())
         )
-        _require(same, f"what is read of a sample should not depend on its batch; {name} does")
+        require(same, f"what is read of a sample should not depend on its batch; {name} does")
     if task.outputs is not None:
         unknown = _read_columns(task, outputs, None)
         told = [name for name in unknown if name.startswith("true_") or name == "loss"]
-        _require(not told, f"without targets no truth can be told; {', '.join(told)} was")
+        require(not told, f"without targets no truth can be told; {', '.join(told)} was")
         tabulate(_whose(cohort), [unknown], "image")
     return table
 
@@ -160,7 +161,7 @@ def _read_columns(task: Task, outputs: Outputs, targets: Tensor | None) -> Mappi
     samples = len(_tensors(outputs)[0])
     for name, values in columns.items():
         found = tuple(values.shape) if isinstance(values, np.ndarray) else type(values).__name__
-        _require(found == (samples,), f"read should give {name} as an array of {samples} samples, not {found}")
+        require(found == (samples,), f"read should give {name} as an array of {samples} samples, not {found}")
     return columns
 
 
@@ -174,17 +175,17 @@ def _read(task: Task, cohort: Cohort, outputs: Outputs, targets: Tensor) -> Pred
 
 def _check_scores(task: Task, table: PredictionTable) -> None:
     names = list(task.metrics.followed)
-    _require("loss" in names, f"the loss was wanted among the metrics that are followed, which are {', '.join(names)}")
+    require("loss" in names, f"the loss was wanted among the metrics that are followed, which are {', '.join(names)}")
     if (known := table.known()) is None:
         msg = "people whose truth is known were wanted, to score what is said of them; it is of none"
         raise AssertionError(msg)
     scores = task.metrics.scores(known, names)
-    _require(
+    require(
         sorted(scores) == sorted(set(names)), f"scores of {', '.join(names)} were wanted, not of {', '.join(scores)}"
     )
     evaluated = {str(name) for name in task.metrics.evaluate(known)["metric"]}
     left = sorted(set(names) - evaluated)
-    _require(not left, f"metrics that are followed should be evaluated too; {', '.join(left)} is not")
+    require(not left, f"metrics that are followed should be evaluated too; {', '.join(left)} is not")
 
 
 def _whose(cohort: Cohort) -> list[Whose]:
@@ -205,8 +206,3 @@ def _one(outputs: Outputs, at: int) -> Outputs:
 
 def _tensors(outputs: Outputs) -> tuple[Tensor, ...]:
     return (outputs,) if isinstance(outputs, torch.Tensor) else tuple(outputs)
-
-
-def _require(holds: bool, sentence: str) -> None:  # noqa: FBT001  (the condition itself)
-    if not holds:
-        raise AssertionError(sentence)

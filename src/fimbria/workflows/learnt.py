@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from fimbria.errors import InputError, MapsError, Problem, ProblemsError, refuse
+from fimbria.errors import InputError, MapsError, Problem, ProblemsError, listing, refuse
+from fimbria.experiment.experiment import own_files
 from fimbria.learning.samples.covariates import Covariates
 from fimbria.learning.tasks import Fittable, Selective, Task
 from fimbria.results.evaluation.metric import find as find_metric
@@ -38,17 +40,25 @@ class Learnt(NamedTuple):
 
     @classmethod
     def again(cls, fitted: Mapping[str, Any], choices: Choices) -> Learnt:
-        """Make it from what a MAPS keeps.
+        """Make the task and the covariates again, as the training people of a split completed them and a MAPS keeps them.
+
+        What is kept is data, and may come from a stranger: it completes the options that the task itself says it takes from
+        training people, and no others, and names no file.
 
         Raises
         ------
         MapsError
-            When nothing is kept of a task that took something from its training people.
+            When nothing is kept of a task that took something from its training people, or something that it never takes.
         """
-        if not fitted["task"] and isinstance(choices.task.build(), Fittable):
+        kept, task = fitted["task"], choices.task.build()
+        taken = dict(task.fitted) if isinstance(task, Fittable) else {}
+        if taken and not kept:
             msg = "maps.json does not say what the task took from its training people, such as its classes. Copy the MAPS again from where it came from."
             raise MapsError(msg)
-        return cls(choices.task.completed(fitted["task"]), Covariates.taken_up(fitted["covariates"]))
+        if strange := [*(kept.keys() - taken.keys()), *own_files(kept)]:
+            msg = f"maps.json says that the task {choices.task.component.name} took {listing(sorted(strange))} from its training people, which it never does: the file was changed. Copy the MAPS again from where it came from."
+            raise MapsError(msg)
+        return cls(choices.task.completed(kept), Covariates.taken_up(fitted["covariates"]))
 
     @property
     def fitted(self) -> dict[str, Any]:
@@ -71,14 +81,14 @@ def learnable(splits: Sequence[Split], experiment: Experiment, choices: Choices)
     columns = ", ".join(choices.task.build().columns)
     again = f"or make the splits again with --stratify {columns}"
     for split in splits:
-        made, found = _tried(partial(_of, split.train, experiment, choices))
+        made, found = tried(partial(_of, split.train, experiment, choices))
         problems += [Problem(f"split-{split.index}: {one.what}", one.remedy) for one in found]
         if made is None:
             continue
         learnt[split.index] = made
         looks: tuple[Callable[[Cohort], object], ...] = (made.task.targets, made.covariates.encode)
-        for look in looks:
-            _, found = _tried(partial(look, split.other))
+        for side, look in product((split.train, split.other), looks):
+            _, found = tried(partial(look, side))
             problems += [Problem(f"split-{split.index}: {one.what}", f"{one.remedy}; {again}") for one in found]
     about = f"the labels ({columns or 'none'})"
     refuse(about, problems)
@@ -105,8 +115,8 @@ def _of(train: Cohort, experiment: Experiment, choices: Choices) -> Learnt:
     )
 
 
-def _tried(look: Callable[[], T]) -> tuple[T | None, tuple[Problem, ...]]:
-    """Give what a look at a table gives, or what is wrong with it."""
+def tried(look: Callable[[], T]) -> tuple[T | None, tuple[Problem, ...]]:
+    """Give what a look gives, or what is wrong with what it looks at."""
     try:
         return look(), ()
     except ProblemsError as error:
@@ -133,24 +143,28 @@ def _other_classes(learnt: Mapping[int, Learnt]) -> list[Problem]:
 
 
 def _undefined(splits: Sequence[Split], learnt: Mapping[int, Learnt], experiment: Experiment) -> list[Problem]:
-    """Say where a metric that chooses weights would be undefined, because a class is not in validation."""
+    """Say where a metric that chooses weights would be undefined: a class is not in validation, or only one value is."""
     problems = []
     for split in splits:
-        task = learnt[split.index].task
+        task, names = learnt[split.index].task, _classes(learnt[split.index])
         chosen = [find_metric(name, task.metrics) for name in experiment.task.selection_metrics]
-        by_class = [one.name for one in chosen if one.by_class]
         targets = task.targets(split.other)
-        if not by_class or targets is None or not (names := _classes(learnt[split.index])):
+        if targets is None:
             continue
-        codes = set(targets.reshape(len(targets), -1)[:, 0].tolist())
-        if lacking := [name for code, name in enumerate(names) if code not in codes]:
-            what = (
-                f"split-{split.index}: nobody of {', '.join(lacking)} is in validation, so {by_class[0]} is undefined"
-            )
-            column = next(iter(task.columns), "")
-            problems.append(
-                Problem(
-                    what, f"make the splits again with --stratify {column}, or choose --task.selection_metrics loss"
-                )
-            )
+        columns, column = targets.reshape(len(targets), -1), next(iter(task.columns), "")
+        codes = set(columns[:, 0].tolist())
+        lacking = [name for code, name in enumerate(names) if code not in codes]
+        same = bool((columns == columns[:1]).all())
+        why = {
+            f"nobody of {', '.join(lacking)} is in validation": [
+                one.name for one in chosen if one.by_class and lacking
+            ],
+            f"everybody in validation has the same {column}": [one.name for one in chosen if one.varied and same],
+        }
+        remedy = f"make the splits again with --stratify {column}, or choose --task.selection_metrics loss"
+        problems += [
+            Problem(f"split-{split.index}: {reason}, so {undefined[0]} is undefined", remedy)
+            for reason, undefined in why.items()
+            if undefined
+        ]
     return problems

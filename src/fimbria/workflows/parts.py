@@ -10,8 +10,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from fimbria.data.cohort.splits import Split
 from fimbria.data.extraction.origin import READ_NIFTI
 from fimbria.errors import FimbriaError, MapsError, Problem
@@ -27,6 +25,7 @@ from fimbria.workflows.show import Show, quiet
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    import torch
     from lightning_fabric import Fabric
     from torch import nn
 
@@ -253,14 +252,6 @@ class Parts:
     def new_network(self) -> nn.Module:
         """Give the network, untrained."""
         return self.network_for(self.images.sample_shape)
-
-    def empty_network(self) -> nn.Module:
-        """Give the network with nothing in it, for weights that are all at hand: nothing is drawn, and no file is read."""
-        with torch.device("meta"):
-            network = self.new_network()
-        if any(module._non_persistent_buffers_set for module in network.modules()):  # noqa: SLF001  (torch has no other way to ask)
-            return self.new_network()  # it computes some numbers that no weights hold
-        return network.to_empty(device="cpu")
 
     def new_learner(self, fabric: Fabric, build: Callable[[], nn.Module] | None = None) -> Learner:
         """Give a training at its start, of a new network or of the one that `build` gives."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,10 @@ import torch
 
 from fimbria.data.audit.material import Fitted
 from fimbria.data.cohort.splits import Split, read_flow, read_splits
-from fimbria.errors import FimbriaError, Problem, ProblemsError, refuse
+from fimbria.errors import FimbriaError, Problem, refuse
 from fimbria.learning.networks import parameter_count
 from fimbria.learning.networks.fitting import misfits
+from fimbria.learning.networks.network import on_no_memory
 from fimbria.learning.outputs import parted
 from fimbria.learning.samples.normalization import Fittable
 from fimbria.learning.training.devices import fabric_for
@@ -21,18 +23,21 @@ from fimbria.workflows.certify import Accept, certify_training
 from fimbria.workflows.choices import resolve
 from fimbria.workflows.evidence import refuse_changed_images
 from fimbria.workflows.extract import described
-from fimbria.workflows.learnt import Learnt, learnable, validated
+from fimbria.workflows.learnt import Learnt, learnable, tried, validated
 from fimbria.workflows.parts import Images, Parts, chosen_sessions, empty_channels, images, origins, undrawable
 from fimbria.workflows.show import Show, quiet
 from fimbria.workflows.transfer import Source, frozen, sources
 from fimbria.workflows.trust import kept_choices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from torch import nn
 
     from fimbria.data.audit.certificate import Certificate
     from fimbria.data.cohort.cohort import Session
     from fimbria.experiment.experiment import Experiment
+    from fimbria.geometry import Shape
     from fimbria.results.maps.maps import Maps
     from fimbria.workflows.choices import Choices
 
@@ -166,31 +171,32 @@ def _one_network_each(parts: Parts) -> list[Problem]:
 
 def _unfit(planned: Plan) -> list[Problem]:
     """Try each network on no memory: its images, its task, its covariates, and the weights that it begins with."""
+    of_shape = {parts.images.sample_shape: parts for parts in map(planned.parts.of_network, planned.parts.networks)}
     problems: list[Problem] = []
-    for network in planned.parts.networks:
-        parts = planned.parts.of_network(network)
-        width = parts.learnt.covariates.width
-        problems += misfits(parts.network_for, parts.images.sample_shape, parts.task.outputs, width)
+    for shape, parts in of_shape.items():  # networks of parts of one shape are one network
+        problems += misfits(parts.network_for, shape, parts.task.outputs, parts.learnt.covariates.width)
         problems += _not_learning(parts, planned.splits[0]) if not problems else []
-        for split in list(planned.sources)[:1] if not problems else ():
-            try:
-                with torch.device("meta"):
-                    made = parts.new_network()
-                planned.sources[split].taken_by(made, network)
-                frozen(made, parts.experiment.transfer)
-            except ProblemsError as error:
-                problems += error.problems
-            except FimbriaError as error:
-                problems.append(Problem(str(error)))
+    if not problems and planned.sources:
+        made = {shape: on_no_memory(parts.new_network) for shape, parts in of_shape.items()}
+        problems += _not_taken(planned, made)
     return list(dict.fromkeys(problems))
+
+
+def _not_taken(planned: Plan, made: Mapping[Shape, nn.Module]) -> list[Problem]:
+    """Say why networks cannot begin with the weights that they should."""
+    source, options = next(iter(planned.sources.values())), planned.parts.experiment.transfer
+    shapes = {number: planned.parts.of_network(number).images.sample_shape for number in planned.parts.networks}
+    looks: list[Callable[[], object]] = [partial(source.taken_by, made[shape], one) for one, shape in shapes.items()]
+    looks += [partial(frozen, network, options) for network in made.values()]
+    return [problem for look in looks for problem in tried(look)[1]]
 
 
 def _not_learning(parts: Parts, split: Split) -> list[Problem]:
     """Try the loss on outputs of the network's shapes, all zero: not every loss fits every network and task."""
     people = split.train.keep([place < _TRIED for place in range(len(split.train))], "is tried")
     size, width = parts.images.sample_shape, parts.learnt.covariates.width
+    network = on_no_memory(parts.new_network).train()
     with torch.device("meta"):
-        network = parts.new_network().train()
         given = (torch.zeros((len(people), *size)), *([torch.zeros((len(people), width))] if width else []))
         try:
             outputs = network(*given)
@@ -216,8 +222,7 @@ def _not_learning(parts: Parts, split: Split) -> list[Problem]:
 def _too_large(planned: Plan, folder: Path) -> list[Problem]:
     """Compare the network with the memory and the disk there is."""
     parts, splits, networks = planned.parts, len(planned.splits), len(planned.parts.networks)
-    with torch.device("meta"):
-        count = parameter_count(parts.of_network(parts.networks[0]).new_network())
+    count = parameter_count(on_no_memory(parts.of_network(parts.networks[0]).new_network))
     problems = []
     memory = memory_gib()
     at_once = min(parts.experiment.compute.side_by_side, splits * networks)

@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from fimbria.data.audit.material import Look, named
-from fimbria.data.cohort.cohort import Cohort, shared_participants
+from fimbria.data.cohort.cohort import IDS, Cohort, shared_participants
 from fimbria.data.extraction import digest
 from fimbria.data.images.datasets import DataSets
 from fimbria.errors import FimbriaError, InputError, LeakError, MapsError, Problem, listing, refuse
 from fimbria.learning.inference import codes
 from fimbria.learning.inference import predict as predict_samples
 from fimbria.learning.networks.fitting import passage
-from fimbria.learning.tasks import Bounded
+from fimbria.learning.tasks import Bounded, Fittable
 from fimbria.learning.training.devices import arithmetic, fabric_for
 from fimbria.provenance import now
 from fimbria.results.maps.contract import Contract
 from fimbria.results.maps.integrity import refuse_changed, seal
 from fimbria.results.maps.maps import Maps
-from fimbria.results.maps.paths import RESERVED
+from fimbria.results.maps.paths import is_reserved
 from fimbria.results.predictions.ensemble import average, part_weights, vote
 from fimbria.results.predictions.table import together
 from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at, tell
@@ -187,8 +187,17 @@ class _Asked:
         if len(voted) == 1:
             return voted[0]
         averaged = average(voted)
-        keep_scored(self.parts, self.maps, None, metric, self.group, averaged, averaged)
+        keep_scored(self._of_all_splits(), self.maps, None, metric, self.group, averaged, averaged)
         return averaged
+
+    def _of_all_splits(self) -> Parts:
+        """Give the parts with the task as the training people of all splits complete it: the mean has learnt from them all."""
+        task = self.parts.choices.task.build()
+        if not isinstance(task, Fittable):
+            return self.parts
+        sides = [self.maps.group("train", split).frame for split in self.learnt]
+        everybody = Cohort(pd.concat(sides).drop_duplicates(list(IDS)), "the training people of all splits")
+        return replace(self.parts, learnt=self.parts.learnt._replace(task=task.fit(everybody)))
 
     def _of_split(self, split: int, metric: str) -> PredictionTable:
         """Predict with the networks of one split, and let the parts of an image vote."""
@@ -253,7 +262,7 @@ def _checked_splits(maps: Maps, splits: Sequence[int] | None) -> list[int]:
 
 
 def _refuse_name(maps: Maps, group: str) -> None:
-    if group in RESERVED:
+    if is_reserved(group):
         msg = f"--group {group}: that name is the training's own. Choose another, such as test."
         raise InputError(msg)
     if (maps.paths.group(group) / "data.tsv").is_file():

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from fimbria.data.cohort.cohort import IDS
 from fimbria.data.extraction import digest
 from fimbria.errors import MapsError
+from fimbria.learning.networks.network import to_be_filled
 from fimbria.learning.outputs import parted, plain
 from fimbria.results.evaluation.datasets import by_data_set
 from fimbria.results.maps.contract import Contract
@@ -46,7 +47,7 @@ def trained_network(  # noqa: PLR0913, PLR0917  (of what, chosen by what, where)
     MapsError
         When there are none, or they cannot be read or do not fit.
     """
-    network = parts.empty_network()
+    network = to_be_filled(parts.new_network)
     path = maps.training(split, number).weights(metric)
     try:
         network.load_state_dict(load_file(path))

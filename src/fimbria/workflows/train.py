@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
@@ -37,7 +37,7 @@ from fimbria.workflows.scoring import contract_of, score_training, seen_by, trai
 from fimbria.workflows.show import Show, quiet
 from fimbria.workflows.transfer import begun
 from fimbria.workflows.transfer import keep as keep_transfer
-from fimbria.workflows.trust import code_of
+from fimbria.workflows.trust import code_of, remember
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -89,6 +89,7 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
     with arithmetic(experiment.compute):
         surroundings = {**environment(), **facts()}
     files = code_of(experiment)
+    remember(files.values())
     record = {
         "fimbria": surroundings["fimbria"],
         "created": now(),
@@ -189,10 +190,16 @@ def _train_alone(root: Path, trust_code: Sequence[str], threads: int, job: tuple
     """Train one network of a MAPS in this process, with as many threads as the others have: the bytes are the same."""
     split, network = job
     maps = Maps(root)
-    planned = planned_again(maps, trust_code, quiet)
+    planned = _planned_once(root, trust_code)
     with arithmetic(planned.parts.experiment.compute.model_copy(update={"threads": threads})):
         wanted = next(one for one in planned.splits if one.index == split)
         train_network(planned.of(split), wanted, maps, network, quiet)
+
+
+@cache
+def _planned_once(root: Path, trust_code: tuple[str, ...]) -> Plan:
+    """Plan a training in a process that may train several of its networks."""
+    return planned_again(Maps(root), trust_code, quiet)
 
 
 def train_network(parts: Parts, split: Split, maps: Maps, network: int | None, show: Show) -> None:
@@ -231,6 +238,7 @@ def train_network(parts: Parts, split: Split, maps: Maps, network: int | None, s
                 if interrupted():
                     keep()
                     raise KeyboardInterrupt
+    _tell_undefined(name, parts, training.read_log(), show)
     _keep_contracts(parts, split, maps, network, fabric)
     training.mark_trained({"epochs": learner.epoch})
 
@@ -241,6 +249,16 @@ def _keep_contracts(parts: Parts, split: Split, maps: Maps, network: int | None,
         trained = trained_network(parts, maps, split.index, metric, fabric, network)
         contract = contract_of(parts, split, trained, fabric.device)
         maps.training(split.index, network).keep_contract(metric, contract.as_dict())
+
+
+def _tell_undefined(name: str, parts: Parts, log: pd.DataFrame, show: Show) -> None:
+    """Say which selection metrics could not choose."""
+    for chosen in parts.experiment.task.selection_metrics:
+        metric = find_metric(chosen, parts.task.metrics).name
+        if log[f"{metric}_valid"].isna().all():
+            show.say(
+                f"{name}: {metric} was undefined on the validation side in every epoch; the last one's weights are kept."
+            )
 
 
 def _guarded(events: Iterator[Step | Epoch], learner: Learner, keep: Callable[[], None]) -> Iterator[Step | Epoch]:
@@ -279,6 +297,7 @@ def _close(  # noqa: PLR0913, PLR0917  (of what, where)
             "output_size": parts.task.outputs,
             "covariates": parts.learnt.covariates.fitted,
             "parameters": parameter_count(learner.network),
+            "tensors": list(learner.network.state_dict()),  # in forward order, which the file of weights does not keep
             "task": parts.learnt.fitted["task"],
             "chosen_by": found.name,
             "epoch": epoch.epoch,

@@ -14,7 +14,8 @@ from fimbria import tables
 from fimbria.data.audit.readers.clinicadl import read_maps
 from fimbria.data.audit.readers.identity import Naming
 from fimbria.errors import InputError, MapsError, Problem, counted, listing, refuse
-from fimbria.learning.networks.transfer import Transfer, apply, fitted, freeze, freeze_all_but, read_weights
+from fimbria.learning.networks.network import to_be_filled
+from fimbria.learning.networks.transfer import Transfer, apply, freeze, freeze_all_but, match_layers, read_weights
 from fimbria.learning.training.devices import seeded
 from fimbria.provenance import sha256
 from fimbria.results.maps.maps import Maps
@@ -48,6 +49,13 @@ class Source:
     trained: People | None
     seen: People | None
 
+    def with_people(self, people: People | None) -> Source:
+        """Give the same weights, which have learnt from some more people."""
+        if people is None:
+            return self
+        trained, seen = (None if known is None else known | people for known in (self.trained, self.seen))
+        return Source(self.files, trained, seen)
+
     def file(self, network: int | None) -> Path:
         """Give the weights for one network; those of a network for all parts serve each.
 
@@ -69,12 +77,12 @@ class Source:
         InputError, ProblemsError
             When the weights cannot be read, or nothing fits.
         """
-        return fitted(made, read_weights(self.file(network)).tensors)
+        return match_layers(made, read_weights(self.file(network)))
 
     def fill(self, made: nn.Module, network: int | None) -> Transfer:
         """Fill a network with what it can take over."""
-        tensors = read_weights(self.file(network)).tensors
-        taken = fitted(made, tensors)
+        tensors = read_weights(self.file(network))
+        taken = match_layers(made, tensors)
         apply(taken, made, tensors)
         return taken
 
@@ -95,11 +103,17 @@ def sources(experiment: Experiment, splits: Sequence[int]) -> dict[int, Source]:
         return {}
     if options.maps is not None and options.weights is not None:
         refuse("the transfer", [Problem("both transfer.maps and transfer.weights are given", "leave one of them out")])
+    if options.freeze and options.unfrozen is not None:
+        refuse(
+            "the transfer", [Problem("both transfer.freeze and transfer.unfrozen are given", "leave one of them out")]
+        )
+    people = _listed(options.people)
     if options.weights is not None:
-        people = _listed(options.people)
+        read_weights(options.weights)  # refused now if it is refused at all, not when all images are decoded
         return dict.fromkeys(splits, Source({None: options.weights}, people, people))
     root = Path(str(options.maps))
     found = _of_clinicadl(root, options) if _is_clinicadl(root) else _of_maps(Maps(root), options)
+    found = {split: source.with_people(people) for split, source in found.items()}
     if set(splits) <= found.keys():
         return {split: found[split] for split in splits}
     if len(found) == 1:
@@ -138,7 +152,7 @@ def begun(maps: Maps, split: int, parts: Parts, network: int | None) -> nn.Modul
     path = maps.transferred(split).weights(network)
     if path is None:
         return parts.new_network()
-    made = parts.empty_network()
+    made = to_be_filled(parts.new_network)
     made.load_state_dict(load_file(path))
     frozen(made, parts.experiment.transfer)
     return made
@@ -186,6 +200,8 @@ def _of_clinicadl(root: Path, options: Options) -> dict[int, Source]:
         files: dict[int | None, Path] = {None: alone} if alone.is_file() else {}
         for path in best.glob("network-*_model.pth.tar"):
             files[int(path.name.removeprefix("network-").partition("_")[0])] = path
+        for file in files.values():
+            read_weights(file)  # likewise
         rows = material.items[(material.items["split"] == split) & material.items["side"].isin(["train", "validation"])]
         sides = {
             side: frozenset(zip(of["dataset"], of["participant_id"], strict=True)) for side, of in rows.groupby("side")

@@ -1,11 +1,14 @@
 """A MAPS from somebody else never runs code by being opened.
 
-It keeps a copy of each of the study's own files. Such a file runs again only where the user has it still, with the same
-content, or where the user names its SHA-256.
+It keeps a copy of each of the study's own files. Such a file runs again where it still stands with the same content and
+somebody has trained with that content from this account, or where the user names its SHA-256. A MAPS says itself where a
+file stands and what its hash is: neither can tell whose it is, so what was trained with is remembered outside any MAPS.
 """
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +19,7 @@ from fimbria.registry import DESCRIPTION, is_own_file
 from fimbria.workflows.choices import Choices, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from fimbria.experiment.experiment import Experiment
     from fimbria.results.maps.maps import Maps
@@ -26,6 +29,20 @@ def code_of(experiment: Experiment) -> dict[str, Path]:
     """Give the study's own files that an experiment runs, by what it calls what is in them."""
     names = dict.fromkeys(name for name in own_files(experiment.plain()) if not name.endswith(DESCRIPTION))
     return {name: Path(name.rpartition(":")[0]) for name in names}
+
+
+def remember(files: Iterable[Path]) -> None:
+    """Note, for this account, that a training which the user began runs these files, with the content they have now."""
+    for file in files:
+        with suppress(OSError):  # an account that can keep nothing is asked for --trust-code later
+            _noted(sha256(file)).parent.mkdir(parents=True, exist_ok=True)
+            _noted(sha256(file)).touch()
+
+
+def _noted(digest: str) -> Path:
+    """Give the file of this account whose being there says that its user has trained with such code."""
+    state = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "fimbria" / "own-code" / digest
 
 
 def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -> tuple[Experiment, Choices]:
@@ -84,7 +101,7 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
 
 
 def _is_the_users(own: Path, digest: str, maps: Maps) -> bool:
-    """Tell whether a file is the user's own, with the content it had: what lies in or beside the MAPS came with it."""
-    if not (own.is_absolute() and own.is_file() and sha256(own) == digest):
+    """Tell whether a file is the user's own, with the content it had; what lies in the MAPS came with it."""
+    if not (own.is_absolute() and own.is_file() and sha256(own) == digest and _noted(digest).is_file()):
         return False
     return not own.resolve().is_relative_to(maps.root.resolve())

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from fimbria.errors import InputError, ProblemsError
+from fimbria.errors import InputError
 from fimbria.learning.networks import network
-from fimbria.learning.networks.fitting import misfits, passage, refuse_misfit
+from fimbria.learning.networks.fitting import misfits, passage
 
 
 def named(name, outputs=2, **options):
@@ -151,12 +151,6 @@ def test_no_random_number_of_the_caller_is_drawn():
     before = torch.get_rng_state()
     misfits(lambda _: Forward(lambda _, images: torch.rand(2, 2) * float(images.sum())), (1, 8, 8), 2)
     assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_refuses_with_the_networks_name():
-    with pytest.raises(ProblemsError, match="1 problem with network 'unet'"):
-        refuse_misfit("unet", named("unet"), (1, 8, 8), 2)
-    refuse_misfit("unet", named("unet"), (1, 8, 8), None)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
 from fimbria.errors import ComponentError
 from fimbria.learning.networks import network, parameter_count
-from fimbria.learning.networks.network import dimensions
+from fimbria.learning.networks.network import dimensions, on_no_memory, to_be_filled
 
 
 def test_the_networks_are_known_by_name_and_say_what_they_take():
@@ -33,3 +34,58 @@ def test_counts_every_number_that_is_learnt_and_no_running_statistic():
 @pytest.mark.parametrize(("input_size", "axes"), [((1, 5, 6), 2), ((3, 5, 6, 7), 3)])
 def test_counts_the_axes_of_space(input_size, axes):
     assert dimensions(input_size) == axes
+
+
+class Holding(nn.Module):
+    """A network that keeps numbers where torch does not look for them."""
+
+    def __init__(self, kept):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.kept = kept()
+
+    def forward(self, images):
+        return self.layer(images)
+
+
+class Temporary(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.register_buffer("weights", torch.arange(3.0), persistent=False)
+
+
+def counting():
+    return nn.Sequential(*[nn.Linear(3, 3, bias=rate.item() < 1) for rate in torch.linspace(0, 1, 3)])
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: Holding(lambda: torch.arange(3.0)),
+        lambda: Holding(lambda: {"a": [(torch.arange(3.0),)]}),
+        Temporary,
+        counting,
+        lambda: network.build("generator-unet", input_size=(1, 8, 8)),
+        lambda: network.build("conv4-fc3", input_size=(1, 8, 8), output_size=2),
+    ],
+)
+def test_a_network_to_be_filled_says_what_the_filled_one_says(build):
+    torch.manual_seed(1)
+    made = build()
+    filled = to_be_filled(build)
+    filled.load_state_dict(made.state_dict())
+    assert all(parameter.is_meta for parameter in on_no_memory(build).parameters())
+    theirs, ours = (
+        [one for module in of.modules() for one in (*vars(module).values(), *module.buffers(), *module.parameters())]
+        for of in (made, filled)
+    )
+    for one, other in zip(theirs, ours, strict=True):
+        if isinstance(one, torch.Tensor):
+            assert torch.equal(one, other)
+
+
+def test_of_a_network_whose_numbers_are_all_at_hand_none_is_drawn():
+    before = torch.get_rng_state()
+    to_be_filled(lambda: network.build("conv4-fc3", input_size=(1, 8, 8), output_size=2))
+    assert torch.equal(torch.get_rng_state(), before)

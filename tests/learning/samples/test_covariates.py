@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fimbria.data.cohort.cohort import Cohort
-from fimbria.errors import FimbriaError, ProblemsError
+from fimbria.errors import FimbriaError, MapsError, ProblemsError
 from fimbria.learning.samples.covariates import Covariates
 
 
@@ -40,6 +40,12 @@ def test_a_category_nobody_in_training_has_is_as_a_missing_one(fitted):
 def test_are_made_again_from_what_a_file_keeps(fitted):
     again = Covariates.taken_up(json.loads(json.dumps(fitted.fitted)))
     assert again == fitted
+
+
+@pytest.mark.parametrize("kept", [5, [5], [{"x": 1}], [{"column": "age"}], None])
+def test_what_a_file_keeps_is_covariates_or_refused(kept):
+    with pytest.raises(MapsError, match="does not say how covariates were given"):
+        Covariates.taken_up(kept)
 
 
 def test_a_column_with_one_value_gives_nothing_and_divides_by_nothing():

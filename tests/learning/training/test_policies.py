@@ -16,7 +16,7 @@ losses = st.lists(st.just(math.nan) | st.just(math.inf) | st.floats(0, 9), max_s
 def test_the_best_is_better_than_every_number_before(values, higher):
     *before, last = values
     better = [last > value if higher else last < value for value in before if not math.isnan(value)]
-    assert is_best(values, higher_is_better=higher) == (not math.isnan(last) and all(better))
+    assert is_best(values, higher_is_better=higher) == (all(better) and not (better and math.isnan(last)))
 
 
 @given(scores.filter(lambda values: not all(map(math.isnan, values))), st.booleans())
@@ -26,8 +26,10 @@ def test_the_last_epoch_that_was_the_best_is_the_first_of_the_best_scores(values
     assert kept == values.index(best)
 
 
-def test_a_nan_is_never_the_best_and_the_first_number_always():
-    assert not is_best([math.nan], higher_is_better=True)
+def test_a_nan_is_never_better_than_a_number_and_is_kept_while_there_is_none():
+    assert is_best([math.nan], higher_is_better=True)
+    assert is_best([math.nan, math.nan], higher_is_better=True)
+    assert not is_best([0.1, math.nan], higher_is_better=True)
     assert is_best([math.nan, 0.1], higher_is_better=True)
     assert is_best([math.nan, 0.1], higher_is_better=False)
 

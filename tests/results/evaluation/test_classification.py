@@ -140,6 +140,15 @@ def test_likelihood_ratios_are_those_of_sensitivity_and_specificity(predicted, d
     assert found["lr-minus", "A"] == pytest.approx(minus, abs=1e-10, nan_ok=True)
 
 
+def test_a_likelihood_ratio_without_false_positives_is_the_best_to_choose_by_and_not_said_in_a_table(predicted):
+    perfect = predicted([0, 1, 0, 1], [0, 1, 0, 1])
+    metrics = ClassificationMetrics("A")
+    assert metrics.scores(perfect, ["lr-plus"]) == {"lr-plus": np.inf}
+    assert np.isnan(metrics.scores(predicted([0, 1, 0, 1], [1, 1, 1, 1]), ["lr-plus"])["lr-plus"])
+    row = metrics.evaluate(perfect).set_index("metric").loc["lr-plus"]
+    assert np.isnan(row["value"])
+
+
 def test_what_needs_a_class_that_the_truth_lacks_is_undefined(predicted):
     found = values(predicted([1, 1, 1], [1, 0, 1]), "A")
     undefined = {name for (name, _), value in found.items() if np.isnan(value)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import os
 import traceback
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from fimbria.errors import FimbriaError, InputError, Problem, refuse
-from fimbria.learning.networks.network import dimensions
+from fimbria.errors import FimbriaError, InputError, Problem
+from fimbria.learning.networks.network import dimensions, needs_numbers, on_no_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -73,27 +74,7 @@ class Passage(NamedTuple):
 
 
 class _Untried(Exception):  # noqa: N818  (no error: nothing is known)
-    """It needs real numbers, and is too large for them."""
-
-
-def refuse_misfit(
-    name: str, build: Callable[[Shape], nn.Module], input_size: Shape, outputs: int | None, covariates: int = 0
-) -> None:
-    """Refuse a network that does not fit.
-
-    Parameters
-    ----------
-    name
-        What it is called.
-    build, input_size, outputs, covariates
-        As in `misfits`.
-
-    Raises
-    ------
-    ProblemsError
-        When it does not fit.
-    """
-    refuse(f"network {name!r}", misfits(build, input_size, outputs, covariates))
+    """Whether a network fits is not known: it works with real numbers only, and is too large to be given some."""
 
 
 def misfits(
@@ -168,7 +149,7 @@ def _passed(
             with torch.device("meta"):
                 return network, _ran(network, input_size, covariates, layers)
         except Exception as error:
-            if not _needs_numbers(error):
+            if not needs_numbers(error):
                 raise
             small = sum(parameter.numel() for parameter in network.parameters()) <= REAL[0]
             if not small or torch.Size(input_size).numel() > REAL[1]:
@@ -180,14 +161,7 @@ def _passed(
 
 
 def _built(build: Callable[[Shape], nn.Module], input_size: Shape) -> nn.Module:
-    try:
-        with torch.device("meta"):
-            made: object = build(input_size)
-    except Exception as error:
-        if not _needs_numbers(error):
-            raise
-        made = build(input_size)  # as the training will
-        made = made.to("meta") if isinstance(made, nn.Module) else made
+    made: object = on_no_memory(partial(build, input_size))
     if not isinstance(made, nn.Module):
         msg = f"its factory gives {_article(made)}; an nn.Module was wanted."
         raise InputError(msg)
@@ -243,12 +217,6 @@ def _watched(network: nn.Module, layers: list[Layer]) -> Iterator[torch.utils.ho
             seen.add(id(module))
 
         yield module.register_forward_hook(note)
-
-
-def _needs_numbers(error: Exception) -> bool:
-    """Tell whether something failed only because there were no numbers."""
-    words = str(error).lower().replace("'", " ").replace(".", " ").replace(":", " ").replace(",", " ").split()
-    return not isinstance(error, FimbriaError) and (isinstance(error, NotImplementedError) or "meta" in words)
 
 
 def _unwanted(given: object, input_size: Shape, outputs: int | None) -> list[Problem]:

@@ -20,6 +20,7 @@ from fimbria.geometry import Shape
 from fimbria.learning.networks.conv import CHANNELS, BatchNorm, Cnn, Dropout, GlobalMean, axes_of
 from fimbria.learning.networks.network import network
 from fimbria.learning.networks.transfer import read_weights
+from fimbria.learning.networks.transfer.layers import COUNTER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 _STAGES = (64, 128, 256, 512)
 _IMAGENET_CLASSES = 1000
 _COLOURS = 3
-_COUNTER = "num_batches_tracked"  # says how often, not what; older files do without
 
 
 class SqueezeExcitation(nn.Module):
@@ -177,11 +177,11 @@ def _pooled_blocks(
 
 def _load_imagenet(made: Cnn, path: Path) -> None:
     """Fill everything but the last layer from a file, or say all that is wrong with it."""
-    given = {name: value for name, value in read_weights(path).tensors.items() if not name.endswith(_COUNTER)}
+    given = {name: value for name, value in read_weights(path).items() if not name.endswith(COUNTER)}
     wanted = {
         name.removeprefix("convolutions.").replace("fc.imagenet.", "fc."): value
         for name, value in made.state_dict().items()
-        if not name.startswith("fc.outputs.") and not name.endswith(_COUNTER)
+        if not name.startswith("fc.outputs.") and not name.endswith(COUNTER)
     }
     if "conv1.weight" in given:
         given["conv1.weight"] = _recoloured(given["conv1.weight"], wanted["conv1.weight"].shape[1])

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from fimbria.data.cohort.cohort import label_text
-from fimbria.errors import Problem, listing, refuse
+from fimbria.errors import MapsError, Problem, listing, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +47,7 @@ class Covariate:
         numbers = pd.to_numeric(values, errors="coerce")
         if numbers.isna().any():
             return cls(column, categories=tuple(sorted({label_text(value) for value in values})))
+        numbers = numbers[np.isfinite(numbers)]  # `unreadable` names the others
         deviation = float(numbers.std(ddof=0)) if len(numbers) else 0.0
         return cls(column, float(numbers.mean()) if len(numbers) else 0.0, deviation or 1.0)
 
@@ -120,8 +121,18 @@ class Covariates:
 
     @classmethod
     def taken_up(cls, fitted: Sequence[Mapping[str, Any]]) -> Self:
-        """Make them again from what `fitted` gives."""
-        return cls(tuple(Covariate(**{**one, "categories": tuple(one["categories"])}) for one in fitted))
+        """Make them again from what `fitted` gives.
+
+        Raises
+        ------
+        MapsError
+            When it does not.
+        """
+        try:
+            return cls(tuple(Covariate(**{**one, "categories": tuple(one["categories"])}) for one in fitted))
+        except (TypeError, KeyError) as error:
+            msg = f"maps.json does not say how covariates were given to the network, but {fitted!r}. Copy the MAPS again from where it came from."
+            raise MapsError(msg) from error
 
     @property
     def fitted(self) -> list[dict[str, Any]]:

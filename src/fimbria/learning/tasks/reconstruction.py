@@ -50,6 +50,7 @@ class Reconstruction:
     ) -> None:
         self.measures = measures
         self.metrics = ReconstructionMetrics(measures)
+        self._chosen = loss
         self._loss = losses.build(loss, "images")
         self._with_latent = losses.with_latent(self._loss, kl_weight)
         self._variational = losses.is_variational(loss)
@@ -86,7 +87,8 @@ class Reconstruction:
         if targets is None:
             msg = "a reconstruction is measured against its image"
             raise ValueError(msg)
-        image = outputs.image if isinstance(outputs, Variational) else torch.as_tensor(outputs)
+        made = outputs.image if isinstance(outputs, Variational) else torch.as_tensor(outputs)
+        image = losses.said_by(self._chosen, made)
         loss = self.loss(outputs, targets).double().cpu().numpy()
         measured = measures.measured(image, targets, self.measures)
         return {**{name: values.numpy() for name, values in measured.items()}, "loss": loss}

@@ -123,7 +123,7 @@ class Regression:
     def read(self, outputs: Outputs, targets: Tensor | None) -> Mapping[str, NDArray[Any]]:
         """Give the true value if it is known and the predicted one, in the label's unit, and the loss."""
         said = torch.as_tensor(outputs).cpu().double().flatten()
-        columns = {"predicted_value": (said * self._scale + self._offset).numpy()}
+        columns = {"predicted_value": (losses.said_by(self._chosen, said) * self._scale + self._offset).numpy()}
         if targets is not None:
             columns["true_value"] = targets.cpu().double().numpy()
             columns["loss"] = self.loss(said, targets.cpu()).numpy()

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def is_best(scores: Sequence[float], *, higher_is_better: bool) -> bool:
-    """Tell whether the last score is strictly better than all before; a NaN never is, the first number always.
+    """Tell whether the last score is strictly better than all before.
+
+    The first number always is, and a NaN never is once there was a number. While there was none, the last epoch counts as
+    the best, so that something is kept of a training whose score is never defined.
 
     Examples
     --------
@@ -21,7 +24,7 @@ def is_best(scores: Sequence[float], *, higher_is_better: bool) -> bool:
     """
     signed = np.asarray(scores, dtype=float) * (1 if higher_is_better else -1)
     before = signed[:-1][~np.isnan(signed[:-1])]
-    return bool(not np.isnan(signed[-1]) and (before.size == 0 or signed[-1] > before.max()))
+    return bool(before.size == 0 or signed[-1] > before.max())
 
 
 def is_out_of_patience(losses: Sequence[float], patience: int, tolerance: float = 0.0) -> bool:

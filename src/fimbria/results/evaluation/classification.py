@@ -143,8 +143,14 @@ def markedness() -> Metric:
 
 @metric("lr-plus")
 def lr_plus() -> Metric:
-    """Positive likelihood ratio; undefined where nobody of the rest is called so."""
-    return Metric("lr-plus", "higher", lambda one: ratio(one.sensitivity, _share(one.fp, one.tn), undefined=np.nan))
+    """Positive likelihood ratio; infinite, and in tables undefined, where nobody of the rest is called so."""
+
+    def value(one: OneAgainstRest) -> Floats:
+        alarms = _share(one.fp, one.tn)
+        infinite = (one.sensitivity > 0) & (alarms == 0)
+        return np.where(infinite, np.inf, ratio(one.sensitivity, alarms, undefined=np.nan))
+
+    return Metric("lr-plus", "higher", value)
 
 
 @metric("lr-minus")

@@ -115,9 +115,10 @@ def tidy(  # noqa: PLR0913  (what is counted, how, and the resampling in full)
         generator=np.random.default_rng(seed),
         resamples=resamples,
     )
+    said = values(rows)[:, 0]
     frame = pd.DataFrame(names, columns=["metric", "class"]).assign(
         level=table.part,
-        value=values(rows)[:, 0],
+        value=np.where(np.isfinite(said), said, np.nan),
         ci_low=bounds.low,
         ci_high=bounds.high,
         standard_error=bounds.standard_error,

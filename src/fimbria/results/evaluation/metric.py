@@ -48,6 +48,12 @@ ALIASES = MappingProxyType(
     }
 )
 
+ASKED_FIRST = (
+    *("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy"),
+    *("ssim", "psnr", "mae", "mae-of-mean", "r2", "pearson", "mse"),
+)
+"""The metrics that people ask for first, in the order of terminal and report; of a task, those that it has."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -66,6 +72,8 @@ class Metric:
     of
         Whose counts `value` takes: ``classes``, ``values``, ``images``, or a word of a plug-in's own. None where any
         will do, since they all know their ``mean_loss``.
+    varied
+        Whether it is undefined where all true values are the same.
     """
 
     name: str
@@ -73,6 +81,7 @@ class Metric:
     value: Callable[[Any], NDArray[np.float64]]
     by_class: bool = True
     of: tuple[str, ...] = ("classes",)
+    varied: bool = False
 
 
 metric: Registry[Metric] = Registry("metric")

@@ -42,19 +42,19 @@ OF = "values"
 @metric("r2")
 def r2() -> Metric:
     """Share of the variance of the true values that the predictions explain; below 0 they do worse than the mean."""
-    return Metric("r2", "higher", lambda values: values.r2, by_class=False, of=(OF,))
+    return Metric("r2", "higher", lambda values: values.r2, by_class=False, of=(OF,), varied=True)
 
 
 @metric("pearson")
 def pearson() -> Metric:
     """Correlation of predicted and true values."""
-    return Metric("pearson", "higher", lambda values: values.pearson, by_class=False, of=(OF,))
+    return Metric("pearson", "higher", lambda values: values.pearson, by_class=False, of=(OF,), varied=True)
 
 
 @metric("spearman")
 def spearman() -> Metric:
     """Correlation of the ranks of predicted and true values."""
-    return Metric("spearman", "higher", lambda values: values.spearman, by_class=False, of=(OF,))
+    return Metric("spearman", "higher", lambda values: values.spearman, by_class=False, of=(OF,), varied=True)
 
 
 @metric("mae-of-mean")

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}")
 RESERVED = ("train", "validation", "train+validation")
+_NETWORK = re.compile(r"network-\d+")  # a folder of weights beside the folders of groups
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,17 @@ class Paths:
 
 def _inside(folder: Path, network: int | None) -> Path:
     return folder if network is None else folder / f"network-{network}"
+
+
+def is_reserved(group: str) -> bool:
+    """Tell whether a group cannot be called so, because something of the training is.
+
+    Examples
+    --------
+    >>> is_reserved("train"), is_reserved("network-0"), is_reserved("test")
+    (True, True, False)
+    """
+    return group in RESERVED or _NETWORK.fullmatch(group) is not None
 
 
 def checked(name: str) -> str:

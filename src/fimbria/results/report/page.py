@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from fimbria import tables
 from fimbria.errors import ComponentError, InputError, counted
 from fimbria.experiment.files import as_toml
+from fimbria.results.evaluation.metric import ASKED_FIRST
 from fimbria.results.evaluation.metric import metric as metric_registry
 from fimbria.results.maps.integrity import damage
 from fimbria.results.report import audited, figures, people, scored, summary
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
     from fimbria.results.report.people import People
     from fimbria.results.report.scored import Scored
 
-HEADLINE = (
-    *("balanced-accuracy", "roc-auc", "sensitivity", "specificity", "accuracy"),
-    *("ssim", "psnr", "mae", "mae-of-mean", "r2", "pearson", "mse"),
-)
 _COMMAND = re.compile(r"`([^`]+)`")
 _SCORE = re.compile(r"\d\.\d\d \[[^\]]*\]")
 _MOST_IMAGES = 6  # the file stays small
@@ -106,7 +103,7 @@ def _placeless(maps: Maps, text: str) -> str:
 
 def _shown(found: Sequence[Scored]) -> list[str]:
     """Name the metrics that people ask for first, of those that there are."""
-    return [name for name in HEADLINE if any(run.score(name) is not None for run in found)]
+    return [name for name in ASKED_FIRST if any(run.score(name) is not None for run in found)]
 
 
 def _headline(found: Sequence[Scored]) -> list[dict[str, Any]]:

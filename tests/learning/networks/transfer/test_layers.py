@@ -8,7 +8,7 @@ from torch import nn
 
 from fimbria.errors import InputError
 from fimbria.learning.networks import network
-from fimbria.learning.networks.transfer import apply, fitted, freeze, freeze_all_but, frozen_modules
+from fimbria.learning.networks.transfer import apply, freeze, freeze_all_but, frozen_modules, match_layers
 
 SIZE = (1, 33, 17, 9)
 
@@ -19,7 +19,7 @@ def made(name="conv4-fc3", outputs=2, seed=0, size=SIZE):
 
 
 def taken(target, source):
-    transfer = fitted(target, source)
+    transfer = match_layers(target, source)
     apply(transfer, target, source)
     return transfer
 
@@ -66,7 +66,7 @@ def test_a_head_of_another_size_stays_new_whole_and_is_said():
 
 def test_no_bias_is_taken_without_its_weights():
     source, target = made(size=(1, 65, 17, 9), seed=1), made()
-    transfer = fitted(target, source.state_dict())
+    transfer = match_layers(target, source.state_dict())
     assert {one.target for one in transfer.other_shape} == {"fc.2.weight", "fc.2.bias"}
     assert len([line for line in transfer.told() if line.startswith("fc.2 stays new: weight is 50 x ")]) == 1
 
@@ -76,7 +76,7 @@ def test_layers_of_another_kind_are_never_mixed_up_by_their_number():
     source.convolutions = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4))
     target = nn.Sequential()
     target.convolutions = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.BatchNorm2d(4))
-    transfer = fitted(target, source.state_dict())
+    transfer = match_layers(target, source.state_dict())
     assert {here for _, here in transfer.matched} == {"convolutions.0.weight", "convolutions.0.bias"}
     assert {name.rpartition(".")[0] for name in transfer.missing} == {"convolutions.1", "convolutions.2"}
 
@@ -94,7 +94,7 @@ def test_clinicadls_names_are_understood():
             name.replace("log_variance.", "var_layer.").replace("mu.", "mu_layer.").replace("encoder.", "encoder.0.")
         ),
     )
-    transfer = fitted(network.build("vae-dense", small, input_size=(1, 32, 40, 32)), state)
+    transfer = match_layers(network.build("vae-dense", small, input_size=(1, 32, 40, 32)), state)
     assert not (transfer.missing)
     assert not (transfer.unused)
     assert not (transfer.other_shape)
@@ -103,7 +103,7 @@ def test_clinicadls_names_are_understood():
     state = domains.state_dict()
     for ours, other in heads.items():
         state = theirs(state, lambda name, ours=ours, other=other: name.replace(ours, other))
-    transfer = fitted(domains, state)
+    transfer = match_layers(domains, state)
     assert ("fc_domain.2.weight", "fc.domain.2.weight") in transfer.matched
     assert not (transfer.missing)
     assert not (transfer.unused)
@@ -122,7 +122,7 @@ def test_layers_under_other_names_are_told_by_their_order():
     assert [one.source for one in transfer.other_shape] == ["fc.fc_out.weight", "fc.fc_out.bias"]
     assert "fc.outputs (fc.fc_out in the source) stays new" in transfer.told()[-1]
     bare = {name.removeprefix("convolutions."): value for name, value in source.state_dict().items()}
-    assert any("convolutions was filled from conv1" in line for line in fitted(target, bare).told())
+    assert any("convolutions was filled from conv1" in line for line in match_layers(target, bare).told())
 
 
 def test_counters_of_batches_may_be_absent():
@@ -136,7 +136,7 @@ def test_weights_of_something_else_are_refused_with_what_both_have():
     with pytest.raises(
         InputError, match=r"(?s)none of the 1 tensor .*blocks\.0\.weight \(2 x 3\).*convolutions\.0\.weight"
     ):
-        fitted(made(), {"blocks.0.weight": torch.ones(2, 3)})
+        match_layers(made(), {"blocks.0.weight": torch.ones(2, 3)})
 
 
 @given(dropped=st.sets(st.integers(0, 40), max_size=39), outputs=st.integers(1, 4))
@@ -145,7 +145,7 @@ def test_every_tensor_has_one_fate(dropped, outputs):
         target, whole = made(outputs=outputs), made(outputs=2).state_dict()
     source = {name: value for place, (name, value) in enumerate(whole.items()) if place not in dropped}
     try:
-        transfer = fitted(target, source)
+        transfer = match_layers(target, source)
     except InputError:
         return
     here = [here for _, here in transfer.matched] + [one.target for one in transfer.other_shape] + [*transfer.missing]

@@ -24,35 +24,40 @@ def same(tensors):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "origin", "about"),
+    ("name", "content"),
     [
-        (
-            "model.pth.tar",
-            {"model": STATE, "epoch": 3, "name": "Conv5_FC3"},
-            "ClinicaDL",
-            {"epoch": 3, "name": "Conv5_FC3"},
-        ),
-        ("a.pt", STATE, "torch", {}),
-        ("a.pth", {"state_dict": STATE, "epoch": 1}, "torch", {"epoch": 1}),
-        ("a.pt", {f"module.{name}": value for name, value in STATE.items()}, "torch", {}),
+        ("model.pth.tar", {"model": STATE, "epoch": 3, "name": "Conv5_FC3"}),
+        ("a.pt", STATE),
+        ("a.pth", {"state_dict": STATE, "epoch": 1}),
+        ("a.pt", {f"module.{name}": value for name, value in STATE.items()}),
     ],
 )
 @pytest.mark.parametrize("zipped", [True, False])
-def test_checkpoints_and_bare_weights_are_read(tmp_path, name, content, origin, about, zipped):
+def test_checkpoints_and_bare_weights_are_read(tmp_path, name, content, zipped):
     torch.save(content, tmp_path / name, _use_new_zipfile_serialization=zipped)
-    found = read_weights(tmp_path / name)
-    assert same(found.tensors)
-    assert (found.origin, dict(found.about)) == (origin, about)
+    assert same(read_weights(tmp_path / name))
 
 
-def test_safetensors_say_what_they_are_where_a_file_beside_does(tmp_path):
+def test_tensors_of_safetensors_are_in_the_order_of_their_network(tmp_path):
+    layers = [
+        nn.Linear(number + 1, number + 2) for number in range(12)
+    ]  # 10 and 11 are before 2 where names are sorted
+    state = nn.Sequential(*layers).state_dict()
+    path = tmp_path / "model.safetensors"
+    save_file(state, path)
+    of_layers = list(dict.fromkeys(name.partition(".")[0] for name in read_weights(path)))
+    assert of_layers == [str(number) for number in range(12)]
+    backwards = list(reversed(state))
+    (tmp_path / "model.json").write_text(json.dumps({"tensors": backwards}))
+    assert list(read_weights(path)) == backwards
+    (tmp_path / "model.json").write_text(json.dumps({"tensors": [*backwards[1:], "another"]}))
+    assert sorted(read_weights(path)) == sorted(state)
+
+
+def test_what_is_said_beside_safetensors_is_json_or_refused(tmp_path):
     path = tmp_path / "model.safetensors"
     save_file(STATE, path)
-    assert same(read_weights(path).tensors)
-    assert read_weights(path).origin == "safetensors"
-    (tmp_path / "model.json").write_text(json.dumps({"network": {"name": "conv5-fc3"}}))
-    found = read_weights(path)
-    assert (found.origin, found.about["network"]) == ("fimbria", {"name": "conv5-fc3"})
+    assert same(read_weights(path))
     for broken, sentence in (("{", "cannot be read as JSON"), ("[]", "no names and values")):
         (tmp_path / "model.json").write_text(broken)
         with pytest.raises(InputError, match=sentence):

@@ -4,7 +4,16 @@ import pytest
 import torch
 
 from fimbria.errors import ComponentError, InputError
-from fimbria.learning.tasks.losses import FITS, NAMES, WITHIN_0_AND_1, build, is_variational, loss, one_a_sample
+from fimbria.experiment.clinicadl_words import NAMES
+from fimbria.learning.tasks.losses import (
+    FITS,
+    WITHIN_0_AND_1,
+    build,
+    is_variational,
+    loss,
+    one_a_sample,
+    said_by,
+)
 
 OWN = """
 from torch.nn import functional
@@ -28,7 +37,19 @@ def own(tmp_path):
 def test_every_loss_fits_something_and_everything_that_fits_is_a_loss():
     assert {name for names in FITS.values() for name in names} == set(loss.names())
     assert set(loss.names()) >= WITHIN_0_AND_1
-    assert set(NAMES.values()) == set(loss.names()) - {"focal"}
+    assert set(NAMES["loss"].values()) == set(loss.names()) - {"focal"}
+
+
+def test_what_a_loss_compares_is_read_of_its_outputs():
+    outputs = torch.tensor([-2.0, 0.0, 3.0])
+    assert torch.equal(said_by("mse", outputs), outputs)
+    for name, said in (("bce", outputs.sigmoid()), ({"name": "kl-div"}, outputs.exp())):
+        assert torch.equal(said_by(name, outputs), said)
+        best = said.clamp(0, 1)  # of all outputs, those that say the targets have the smallest loss
+        slope = outputs.clone().requires_grad_()
+        build(name, "values")(slope, best).sum().backward()
+        if name == "bce":
+            torch.testing.assert_close(slope.grad, torch.zeros(3), atol=1e-6, rtol=0)
 
 
 def test_a_loss_is_chosen_by_its_name_or_with_options():

@@ -1,4 +1,4 @@
-"""Weights that had seen held-out people before this training began."""
+"""Weights that had learnt from held-out people before this training began."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fimbria.data.audit.material import Material
 
 NAME = "pretrained-on-test"
-ASKS = "Had the weights seen held-out people before this training?"
+ASKS = "Had the weights learnt from held-out people before this training?"
 UNKNOWN = (
     "it is not known whom the weights had seen before; say so with --pretrained TABLE (participant_id, and dataset). "
     "Weights that began at random have seen nobody"

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from fimbria.geometry import Shape
 
-_COUNTER: Final = "num_batches_tracked"  # of a batch norm; older files have none
-_ROUNDING: Final = 1e-9  # 0.29 of 100 layers is 28.999999999999996 in binary
+COUNTER: Final = "num_batches_tracked"  # of a batch norm; older files have none
 _TWINS: Final = {  # the same part of a network under another name
     "convolutions": "encoder",
     "encoder": "convolutions",
@@ -119,7 +118,7 @@ class Transfer:
         return [*said, *(f"{layer} of the source is not used: the network has no such layer." for layer in unused)]
 
 
-def fitted(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
+def match_layers(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
     """Find what a network can take over from the tensors of another, layer by layer.
 
     Layers are told by name; ``convolutions`` of a convolutional network and ``encoder`` of an autoencoder are the same part,
@@ -175,8 +174,8 @@ def fitted(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
     return Transfer(
         tuple(matched),
         tuple(unlike),
-        tuple(name for name in state if name not in met and not name.endswith(_COUNTER)),
-        tuple(name for name in source if name not in used and not name.endswith(_COUNTER)),
+        tuple(name for name in state if name not in met and not name.endswith(COUNTER)),
+        tuple(name for name in source if name not in used and not name.endswith(COUNTER)),
         (sum(learnt.get(name, 0) for _, name in matched), sum(learnt.values())),
     )
 
@@ -226,13 +225,13 @@ def _pairs(
     return [
         (theirs[name], layer)
         for name, layer in ours.items()
-        if name in theirs and theirs[name].keys() - {_COUNTER} == layer.keys() - {_COUNTER}
+        if name in theirs and theirs[name].keys() - {COUNTER} == layer.keys() - {COUNTER}
     ]
 
 
 def _shapes(layers: Mapping[str, dict[str, str]], tensors: Mapping[str, Tensor]) -> list[dict[str, Shape]]:
     return [
-        {leaf: tuple(tensors[name].shape) for leaf, name in layer.items() if leaf != _COUNTER}
+        {leaf: tuple(tensors[name].shape) for leaf, name in layer.items() if leaf != COUNTER}
         for layer in layers.values()
     ]
 
@@ -258,7 +257,7 @@ def _outline(tensors: Mapping[str, Tensor]) -> str:
     """Name the parts of a network, each with its first tensor."""
     first: dict[str, str] = {}
     for name, value in tensors.items():
-        if not name.endswith(_COUNTER):
+        if not name.endswith(COUNTER):
             first.setdefault(name.partition(".")[0], f"{name} ({_size(tuple(value.shape))})")
     return listing(list(first.values())) or "nothing"
 

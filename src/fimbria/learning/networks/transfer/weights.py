@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import warnings
-from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 import torch
@@ -32,26 +31,7 @@ _CONVERSION: Final = (
 )
 
 
-@dataclass(frozen=True, eq=False)
-class Weights:
-    """What a file of weights holds.
-
-    Attributes
-    ----------
-    tensors
-        Its tensors by name, in main memory, in the order of the network they come from.
-    about
-        What is said of them beside the tensors: ``model.json``, or ``name`` and ``epoch`` in a checkpoint of ClinicaDL.
-    origin
-        Whose file it is, for people: ``fimbria``, ``ClinicaDL``, ``torch`` or ``safetensors``.
-    """
-
-    tensors: Mapping[str, Tensor]
-    about: Mapping[str, Any]
-    origin: str
-
-
-def read_weights(path: Path) -> Weights:
+def read_weights(path: Path) -> dict[str, Tensor]:
     """Read the weights of a network, without running anything.
 
     Parameters
@@ -59,6 +39,11 @@ def read_weights(path: Path) -> Weights:
     path
         A ``.safetensors`` file, with a ``model.json`` beside it if there is one; or a ``.pt``, ``.pth`` or ``.pth.tar`` file
         of torch with nothing but tensors, by themselves or as ``model`` in a checkpoint (ClinicaDL 1.x).
+
+    Returns
+    -------
+    dict
+        Tensors by name, in main memory, in the order of the network they come from.
 
     Raises
     ------
@@ -78,14 +63,14 @@ def read_weights(path: Path) -> Weights:
         msg = f"{path} is empty. Copy it again from where it came from."
         raise InputError(msg)
     found = _safetensors(path) if kind == _SAFE else _torch(path)
-    if not found.tensors:
+    if not found:
         msg = f"{path} holds no tensors, so there is nothing to take over."
         raise InputError(msg)
-    refuse(str(path), _problems(found.tensors))
+    refuse(str(path), _problems(found))
     return found
 
 
-def _safetensors(path: Path) -> Weights:
+def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -93,7 +78,7 @@ def _safetensors(path: Path) -> Weights:
         raise InputError(msg) from error
     beside = path.with_name("model.json")
     if not beside.is_file():
-        return Weights(MappingProxyType(tensors), MappingProxyType({}), "safetensors")
+        return _in_order(tensors)
     try:
         about = json.loads(beside.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -102,10 +87,22 @@ def _safetensors(path: Path) -> Weights:
     if not isinstance(about, dict):
         msg = f"{beside}, which should say what {path.name} is, holds no names and values. Take the weights to a folder of their own."
         raise InputError(msg)
-    return Weights(MappingProxyType(tensors), MappingProxyType(about), "fimbria")
+    return _in_order(tensors, about.get("tensors"))
 
 
-def _torch(path: Path) -> Weights:
+def _in_order(tensors: dict[str, Tensor], told: object = None) -> dict[str, Tensor]:
+    """Give tensors in the order of their network, as it is told; else numbers in names are counted, so that 2 is before 10.
+
+    A file of safetensors does not keep the order in which its tensors were saved.
+    """
+    if isinstance(told, list) and sorted(map(str, told)) == sorted(tensors):
+        return {name: tensors[name] for name in map(str, told)}
+    parts = {name: re.split(r"(\d+)", name) for name in tensors}  # every second one is a number
+    counted = {name: [int(one) if place % 2 else one for place, one in enumerate(of)] for name, of in parts.items()}
+    return {name: tensors[name] for name in sorted(tensors, key=counted.__getitem__)}
+
+
+def _torch(path: Path) -> dict[str, Tensor]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of how older versions of torch kept tensors
@@ -119,16 +116,13 @@ def _torch(path: Path) -> Weights:
     return _checkpoint(found, path)
 
 
-def _checkpoint(found: object, path: Path) -> Weights:
-    """Tell the weights in what torch gave from what is said of them."""
+def _checkpoint(found: object, path: Path) -> dict[str, Tensor]:
+    """Find the weights in what torch gave."""
     if not isinstance(found, dict):
         msg = f"{path} holds {_called(found)}, where the weights of a network were wanted: a name and a tensor for each. {_CONVERSION}"
         raise InputError(msg)
     key = next((name for name in _STATES if isinstance(found.get(name), dict)), None)
-    state = found if key is None else found[key]
-    about = {} if key is None else {k: v for k, v in found.items() if isinstance(v, (str, int, float, bool))}
-    theirs = key == "model" and {"name", "epoch"} <= found.keys()
-    return Weights(MappingProxyType(_unwrapped(state)), MappingProxyType(about), "ClinicaDL" if theirs else "torch")
+    return _unwrapped(found if key is None else found[key])
 
 
 def _unwrapped(state: Mapping[Any, Any]) -> dict[str, Any]:

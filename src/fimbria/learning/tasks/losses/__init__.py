@@ -3,7 +3,6 @@
 from fimbria.learning.tasks.losses import classes, values, variational  # the losses register themselves
 from fimbria.learning.tasks.losses.loss import (
     FITS,
-    NAMES,
     WITHIN_0_AND_1,
     Kind,
     Loss,
@@ -11,12 +10,12 @@ from fimbria.learning.tasks.losses.loss import (
     is_variational,
     loss,
     one_a_sample,
+    said_by,
 )
 from fimbria.learning.tasks.losses.variational import kl_divergence, with_latent
 
 __all__ = [
     "FITS",
-    "NAMES",
     "WITHIN_0_AND_1",
     "Kind",
     "Loss",
@@ -26,6 +25,7 @@ __all__ = [
     "kl_divergence",
     "loss",
     "one_a_sample",
+    "said_by",
     "values",
     "variational",
     "with_latent",

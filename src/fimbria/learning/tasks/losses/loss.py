@@ -9,6 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
+import torch
 from pydantic import Field
 
 from fimbria.errors import ComponentError, InputError
@@ -40,24 +41,21 @@ FITS: Mapping[Kind, tuple[str, ...]] = MappingProxyType(
 WITHIN_0_AND_1 = frozenset({"kl-div", "bce", "vae-bernoulli", "vae-continuous-bernoulli"})
 """Losses whose targets lie between 0 and 1: values for them are not standardised."""
 
-NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        "CrossEntropyLoss": "cross-entropy",
-        "MultiMarginLoss": "multi-margin",
-        "L1Loss": "mae",
-        "MSELoss": "mse",
-        "KLDivLoss": "kl-div",
-        "BCEWithLogitsLoss": "bce",
-        "HuberLoss": "huber",
-        "SmoothL1Loss": "smooth-l1",
-        "VAEGaussianLoss": "vae-gaussian",
-        "VAEBernoulliLoss": "vae-bernoulli",
-        "VAEContinuousBernoulliLoss": "vae-continuous-bernoulli",
-    }
-)
-"""ClinicaDL's names -> ours."""
-
 loss: Registry[Loss] = Registry("loss")
+
+
+def said_by(chosen: str | Mapping[str, Any], outputs: Tensor) -> Tensor:
+    """Turn outputs into what a loss compares with the targets: of logits their sigmoid, of logarithms what they are of.
+
+    Parameters
+    ----------
+    chosen
+        As in `build`. The outputs of most losses, and of somebody's own, are compared as they are.
+    outputs
+        Of any shape.
+    """
+    name, _ = _named(chosen)
+    return torch.sigmoid(outputs) if name == "bce" else outputs.exp() if name == "kl-div" else outputs
 
 
 def build(chosen: str | Mapping[str, Any], kind: Kind, **given: object) -> Loss:
