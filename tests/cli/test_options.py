@@ -84,3 +84,10 @@ def test_numbers_given_as_flags_are_the_experiment_s(experiment):
     ]
     base = {"data": {"caps": "caps", "splits": "splits"}}
     assert Experiment.of({**base, **parse(words)}) == Experiment.of({**base, **flags})
+
+
+def test_every_unknown_option_is_said_at_once():
+    with pytest.raises(
+        InputError, match=r"(?s)no option --optimisation.epochs.*no option --netwrk.name: did you mean '--network.name'"
+    ):
+        parse(["--optimisation.epochs", "3", "--compute.seed", "1", "--netwrk.name", "sfcn"])

@@ -43,6 +43,17 @@ def test_changes_win_over_the_file(tmp_path):
     assert (experiment.optimization.epochs, experiment.optimization.patience) == (5, 2)
 
 
+def test_what_belongs_to_the_task_of_the_file_is_told_where_another_is_asked_for(tmp_path):
+    path, told = tmp_path / "e.toml", []
+    path.write_text('[data]\ncaps = "a"\nsplits = "b"\n[task]\nlabel = "sex"\npositive = "F"\n')
+    files.read(path, {"task": {"name": "regression", "label": "age"}}, tell=told.append)
+    assert told == [
+        "positive of the file belongs to its task classification, and regression was asked for: not taken over."
+    ]
+    files.read(path, {"task": {"name": "classification"}, "network": {"name": "sfcn"}}, tell=told.append)
+    assert len(told) == 1
+
+
 def test_another_network_named_in_a_change_has_no_option_of_the_files_unnamed_one(tmp_path):
     path = tmp_path / "e.toml"
     path.write_text(LEAST + "[network]\ndropout = 0.2\n")

@@ -131,7 +131,7 @@ def test_a_network_without_heads_for_domains_is_refused_before_training(two):
 
 
 def test_a_network_with_heads_for_domains_is_refused_for_a_classification(begun):
-    with pytest.raises(FimbriaError, match=r"cannot learn from what the network gives .*Domains"):
+    with pytest.raises(FimbriaError, match=r"a head for each of two data sets.*--task.name domain-adaptation"):
         plan(begun.experiment.changed({"network": NETWORK}))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fimbria
-from breaking import Breaking, PowerCutError, kept_bytes
+from breaking import Breaking, PowerCutError, Telling, kept_bytes
 from fimbria import tables
 from fimbria.cli.app import run
 from fimbria.errors import FimbriaError, ProblemsError
@@ -59,6 +59,17 @@ def test_a_prediction_hears_of_the_table_and_a_strange_value_is_none(given, tmp_
         assert np.isfinite(said[name]).all()
     assert not np.allclose(said["known"], said["older"], atol=1e-9)
     np.testing.assert_array_equal(said["strange"], said["lacking"])
+
+
+def test_values_that_the_network_cannot_be_told_are_counted(given, tmp_path):
+    frame = tables.read(given.test, text=["participant_id", "session_id"])
+    tables.write(frame.assign(sex=["X", *frame["sex"][1:]], age=np.nan), tmp_path / "test.tsv")
+    study, said = given.copy(tmp_path / "study"), Telling()
+    fimbria.predict(study.maps, tmp_path / "test.tsv", group="untold", show=said)
+    assert any("Note: sex is empty, or was never seen in training, for 1 session" in one for one in said.said)
+    assert any(
+        f"Note: age is empty, or was never seen in training, for {len(frame)} sessions" in one for one in said.said
+    )
 
 
 def test_a_prediction_without_the_column_is_refused_before_an_image_is_read(given, tmp_path, monkeypatch):

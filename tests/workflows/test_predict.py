@@ -187,6 +187,14 @@ def test_refuses_a_maps_of_a_training_that_is_not_finished(trained, tmp_path):
         predict(study.maps, study.test, group="again")
 
 
+def test_with_a_split_that_is_not_finished_the_others_are_used_only_where_they_are_named(trained, tmp_path):
+    study = trained.copy(tmp_path)
+    (study.maps / "split-1" / "finished.json").unlink()
+    with pytest.raises(MapsError, match=r"split 1 of .* is not trained to its end.*--split 0"):
+        predict(study.maps, study.test, group="again")
+    assert predict(study.maps, study.test, group="again", splits=[0]).metrics is not None
+
+
 def test_keeps_the_list_of_the_group(trained):
     group = Maps(trained.maps).group("test")
     expected = pd.read_csv(trained.test, sep="\t")

@@ -14,7 +14,7 @@ import fimbria
 from breaking import Breaking, PowerCutError, Telling, kept_bytes
 from fimbria import tables
 from fimbria.cli.app import run
-from fimbria.errors import FimbriaError, InputError, LeakError
+from fimbria.errors import FimbriaError, InputError, LeakError, ProblemsError
 from fimbria.results.maps.maps import Maps
 from fimbria.workflows.plan import plan
 from fimbria.workflows.splits import kfold_cohort
@@ -106,6 +106,13 @@ def test_a_share_a_count_or_names_stay_as_they_are(begun, trained, tmp_path, opt
 def test_what_cannot_be_begun_with_is_refused_before_anything_is_trained(begun, trained, options, sentence):
     with pytest.raises(FimbriaError, match=sentence):
         plan(beginning_with(begun, trained.maps, **options))
+
+
+def test_what_is_not_taken_over_cannot_be_frozen(begun, trained):
+    another = {"network": {"name": "conv5-fc3"}}  # the same convolutions, other dense layers
+    with pytest.raises(ProblemsError, match=r"fc\.2, fc\.4 would be frozen and not taken over"):
+        plan(beginning_with(begun, trained.maps, freeze=["convolutions", "fc.2", "fc.4"]).changed(another))
+    plan(beginning_with(begun, trained.maps, freeze="convolutions").changed(another))
 
 
 def test_a_maps_that_is_not_there_is_refused(begun, tmp_path):

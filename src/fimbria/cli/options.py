@@ -78,7 +78,7 @@ def parse(words: Sequence[str]) -> dict[str, Any]:
     """
     sections = list(Experiment.model_fields)
     description: dict[str, Any] = {}
-    flag, values = "", list[Any]()
+    flag, values, unknown = "", list[Any](), list[str]()
     for word in [*words, _END]:
         if word.startswith("-") and not _NUMBER.match(word):
             if flag:
@@ -86,13 +86,14 @@ def parse(words: Sequence[str]) -> dict[str, Any]:
             flag, _, value = word.removeprefix("--").partition("=")
             values = [read_value(value)] if value else []
             if word != _END and (not word.startswith("--") or flag.partition(".")[0] not in sections):
-                msg = f"there is no option {word}: {_suggestion(word)}."
-                raise InputError(msg)
+                unknown.append(f"there is no option {word}: {_suggestion(word)}.")
         elif not flag:
             msg = f"{word!r} belongs to no option. Options are given as --section.option value."
             raise InputError(msg)
         else:
             values.append(read_value(word))
+    if unknown:
+        raise InputError("\n".join(unknown))
     return description
 
 
@@ -132,7 +133,7 @@ def _fitting(kind: Any) -> str:  # noqa: ANN401  (any annotation)
         return f"{_fitting(inner)} ..." if origin is tuple else _fitting(inner)
     if origin in (typing.Union, types.UnionType):
         return _fitting(typing.get_args(kind)[0])
-    return {"str": "text", "int": "number", "float": "number", "bool": "true|false", "Path": "folder"}.get(
+    return {"str": "text", "int": "number", "float": "number", "bool": "true|false", "Path": "path"}.get(
         getattr(kind, "__name__", ""), "text"
     )
 

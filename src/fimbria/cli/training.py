@@ -206,6 +206,8 @@ def predict(
         say(f"{len(done.table.frame)} images predicted; without labels there is nothing to score.")
     else:
         _show_metrics(done.metrics, f"Group {group}, one vote an image")
+    if latent:
+        say(f"Places in the latent space are kept of each split: {maps}/split-*/best-*/{group}/")
     say(f"Kept in {done.folder}. Next: fimbria report {maps}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from fimbria.experiment.clinicadl import is_clinicadl, read_clinicadl
 from fimbria.experiment.experiment import Component, Experiment, merged, with_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pydantic import BaseModel
     from tomlkit.items import Table
@@ -48,7 +49,8 @@ def read(
         Reads what ClinicaDL's files say of how images are cut, as `read_clinicadl` asks for it. Without, its experiments
         are refused.
     tell
-        Is given a sentence for everything in an experiment of ClinicaDL that has no twin here, or that should be looked at.
+        Is given a sentence for everything in an experiment of ClinicaDL that has no twin here, or that should be looked at,
+        and for options of a task that `changes` replace by another task.
 
     Raises
     ------
@@ -63,7 +65,27 @@ def read(
         described = _of_clinicadl(parsed, path, changes or {}, read_cut, tell)
     else:
         described = with_names(upgraded(parsed, f"{path}"))
+    for sentence in _left_behind(described, changes or {}):
+        tell(sentence)
     return Experiment.of(merged(described, changes or {}), f"{path}")
+
+
+def _left_behind(described: Mapping[str, Any], changes: Mapping[str, Any]) -> list[str]:
+    """Say which options of the file belong to a task that the command line replaces by another."""
+    old, new = described.get("task"), changes.get("task")
+    if (
+        not isinstance(old, Mapping)
+        or not isinstance(new, Mapping)
+        or new.get("name", old.get("name")) == old.get("name")
+    ):
+        return []
+    left = [name for name in old if name != "name" and name not in new]
+    if not left:
+        return []
+    belongs = "belongs" if len(left) == 1 else "belong"
+    return [
+        f"{', '.join(left)} of the file {belongs} to its task {old.get('name')}, and {new['name']} was asked for: not taken over."
+    ]
 
 
 def _of_clinicadl(

@@ -70,7 +70,7 @@ def predict(  # noqa: PLR0913  (with what, of what, and who looks on)
         shown(batch, outputs)
         if not all(torch.isfinite(one).all() for one in parted(outputs)):
             people = sorted({who.participant_id for who in batch.whose})
-            msg = f"the network gives what is no number for {listing(people)}: its training has gone astray. Train anew with a smaller learning rate."
+            msg = f"the network gives what is no number for {listing(people)}: its training has gone astray. Train again into another folder, with a smaller learning rate."
             raise DivergenceError(msg)
         said.append(task.read(outputs, wanted(task, batch)))
     return tabulate(whose, said, part)

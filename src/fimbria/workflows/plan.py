@@ -11,11 +11,12 @@ import torch
 
 from fimbria.data.audit.material import Fitted
 from fimbria.data.cohort.splits import Split, read_flow, read_splits
-from fimbria.errors import FimbriaError, Problem, refuse
+from fimbria.errors import FimbriaError, InputError, Problem, listing, refuse
 from fimbria.learning.networks import parameter_count
 from fimbria.learning.networks.fitting import misfits
 from fimbria.learning.networks.network import on_no_memory
-from fimbria.learning.outputs import parted
+from fimbria.learning.networks.transfer.layers import layer_of
+from fimbria.learning.outputs import Domains, parted
 from fimbria.learning.samples.normalization import Fittable
 from fimbria.learning.training.devices import fabric_for
 from fimbria.provenance import free_bytes, memory_gib
@@ -30,13 +31,13 @@ from fimbria.workflows.transfer import Source, frozen, sources
 from fimbria.workflows.trust import kept_choices
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch import nn
 
     from fimbria.data.audit.certificate import Certificate
     from fimbria.data.cohort.cohort import Session
-    from fimbria.experiment.experiment import Experiment
+    from fimbria.experiment.experiment import Experiment, Transfer
     from fimbria.geometry import Shape
     from fimbria.results.maps.maps import Maps
     from fimbria.workflows.choices import Choices
@@ -186,9 +187,23 @@ def _not_taken(planned: Plan, made: Mapping[Shape, nn.Module]) -> list[Problem]:
     """Say why networks cannot begin with the weights that they should."""
     source, options = next(iter(planned.sources.values())), planned.parts.experiment.transfer
     shapes = {number: planned.parts.of_network(number).images.sample_shape for number in planned.parts.networks}
-    looks: list[Callable[[], object]] = [partial(source.taken_by, made[shape], one) for one, shape in shapes.items()]
-    looks += [partial(frozen, network, options) for network in made.values()]
+    looks = [partial(_begin, source, made[shape], number, options) for number, shape in shapes.items()]
     return [problem for look in looks for problem in tried(look)[1]]
+
+
+def _begin(source: Source, network: nn.Module, number: int | None, options: Transfer) -> None:
+    """Take over weights and freeze layers, as a training will.
+
+    Raises
+    ------
+    InputError, ProblemsError
+        When nothing fits, or a layer is frozen that was not taken over.
+    """
+    taken = {target for _, target in source.taken_by(network, number).matched}
+    if strange := list(dict.fromkeys(layer_of(name) for name in frozen(network, options) if name not in taken)):
+        which = "that layer" if len(strange) == 1 else f"those {len(strange)} layers"
+        msg = f"{listing(strange)} would be frozen and not taken over: {which} would stay random for ever. Take weights that fit more of the network (fimbria list networks NAME --layers shows its layers), or freeze less."
+        raise InputError(msg)
 
 
 def _not_learning(parts: Parts, split: Split) -> list[Problem]:
@@ -202,6 +217,9 @@ def _not_learning(parts: Parts, split: Split) -> list[Problem]:
             outputs = network(*given)
         except (NotImplementedError, RuntimeError):  # an operation that cannot be tried on no memory
             return []
+    if isinstance(outputs, Domains) and parts.choices.task.component.name != "domain-adaptation":
+        what = "the network has a head for each of two data sets, which only the task domain-adaptation learns"
+        return [Problem(what, "--task.name domain-adaptation --task.target NAME, or choose another network")]
     zeros = [torch.zeros(one.shape) for one in parted(outputs)]
     told = parts.task.targets(people)
     targets = torch.zeros((len(people), *size)) if parts.task.outputs is None or told is None else told
@@ -233,6 +251,6 @@ def _too_large(planned: Plan, folder: Path) -> list[Problem]:
     needed = count * 4 * (3 + splits * networks * (metrics + bool(planned.sources)))
     if needed > (free := free_bytes(folder)):
         problems.append(
-            Problem(f"the weights need {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free", "free some room")
+            Problem(f"the weights need {needed / 1e6:,.0f} MB of disk, {free / 1e6:,.0f} MB are free", "free some room")
         )
     return problems

@@ -155,9 +155,11 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         maps.keep_group(group, people, about=about)
         if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
             seal(maps.paths, group)
-    bounded = [one.task for one in learnt.values() if isinstance(one.task, Bounded)]
-    if labelled and (outside := next(filter(None, (task.beyond(people) for task in bounded)), "")):
-        show.say(f"Note: {outside}.")
+    task = asked.of_all_splits().task
+    outside = [task.beyond(people)] if labelled and isinstance(task, Bounded) else []
+    for note in (*outside, *learnt[used[0]].covariates.untold(people)):
+        if note:
+            show.say(f"Note: {note}.")
     metric = experiment.task.selection_metrics[0]
     chosen = used[0] if len(used) == 1 else None
     place = maps.paths.predictions(chosen, metric, group, "image").parent
@@ -187,10 +189,10 @@ class _Asked:
         if len(voted) == 1:
             return voted[0]
         averaged = average(voted)
-        keep_scored(self._of_all_splits(), self.maps, None, metric, self.group, averaged, averaged)
+        keep_scored(self.of_all_splits(), self.maps, None, metric, self.group, averaged, averaged)
         return averaged
 
-    def _of_all_splits(self) -> Parts:
+    def of_all_splits(self) -> Parts:
         """Give the parts with the task as the training people of all splits complete it: the mean has learnt from them all."""
         task = self.parts.choices.task.build()
         if not isinstance(task, Fittable):
@@ -255,6 +257,10 @@ def _checked_splits(maps: Maps, splits: Sequence[int] | None) -> list[int]:
     if not finished:
         msg = f"{maps.root} has no finished split. Go on with the training: `fimbria resume {maps.root}`."
         raise MapsError(msg)
+    left = sorted(set(maps.splits) - set(finished))
+    if left and not splits:
+        msg = f"split {listing(left, 20)} of {maps.root} is not trained to its end. Go on with it: `fimbria resume {maps.root}`; or predict with what is finished: --split {' '.join(map(str, finished))}."
+        raise MapsError(msg)
     if unknown := sorted(set(splits or ()) - set(finished)):
         msg = f"{maps.root} has no finished split {listing(unknown)}; it has: {listing(finished, 20)}."
         raise MapsError(msg)
@@ -277,6 +283,8 @@ def _refuse_seen(maps: Maps, people: Cohort) -> None:
             f"{listing(shared)} of {people.name} were seen in training or validation of {maps.root}: a score on them would "
             "be false. Predict people that the weights have never seen."
         )
+        if not all(dataset for dataset, _ in (*people.participants, *seen.participants)):
+            msg += " Where a data set has no name, the participant's alone is compared: if these are others of the same name, say in a column `dataset` of all tables whose is whose, and train again."
         raise LeakError(msg)
 
 

@@ -16,6 +16,7 @@ from fimbria.learning.networks.network import to_be_filled
 from fimbria.learning.outputs import parted, plain
 from fimbria.results.evaluation.datasets import by_data_set
 from fimbria.results.maps.contract import Contract
+from fimbria.results.maps.transferred import BEFORE
 from fimbria.results.predictions.ensemble import part_weights, vote, vote_left_out
 from fimbria.results.predictions.table import together
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from fimbria.workflows.parts import Parts
     from fimbria.workflows.transfer import Source
 
-BEFORE = "ses-before"  # stands for the sessions that weights had seen before a training, which nobody listed
 _GOLDEN_NUMBERS = 64
 _GOLDEN_SEED = 20220
 _GOLDEN_TOLERANCE = 1e-2  # of the outputs' size: other processors and precisions round otherwise

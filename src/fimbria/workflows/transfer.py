@@ -65,7 +65,11 @@ class Source:
             When there is one for each part, and one for all is wanted.
         """
         if network not in self.files and None not in self.files:
-            msg = "weights of several networks, one for each part, do not fit one network for all. Train with --optimization.networks per-part."
+            msg = (
+                "weights of several networks, one for each part, do not fit one network for all. Train with --optimization.networks per-part."
+                if network is None
+                else f"there are weights for parts {listing(sorted(map(str, self.files)), 12)}, and none for part {network}. Cut images into the same parts."
+            )
             raise InputError(msg)
         return self.files[network if network in self.files else None]
 

@@ -62,9 +62,12 @@ def test_words_that_contradict_each_other_are_refused(words, sentence):
         DataSets.told(words)
 
 
-def test_a_data_set_that_was_not_given_is_named_with_the_nearest():
+def test_a_data_set_that_was_not_given_is_named_with_those_that_were_and_none_is_suggested():
     sets = DataSets.of({"adni": "A", "aibl": "B"})
-    with pytest.raises(InputError, match=r"'adnl', whose folder was not given: did you mean 'adni'\?"):
+    with pytest.raises(
+        InputError,
+        match=r"'adnl', whose folder was not given; there is: 'adni', 'aibl'\. Name it: --cohort adnl=FOLDER\.",
+    ):
         sets.folder(Session("adnl", "sub-01", "ses-M000"))
     with pytest.raises(InputError, match="of a data set without a name"):
         sets.folder(Session("", "sub-01", "ses-M000"))

@@ -44,6 +44,12 @@ def test_refuses_classes_that_cannot_be_told_apart_as_asked(classes, positive, s
         Classification(positive=positive, classes=classes)
 
 
+def test_a_class_that_nobody_in_training_is_of_is_refused():
+    task = Classification(classes=["AD", "CN", "MCI"])
+    with pytest.raises(ProblemsError, match="nobody in training is of class MCI"):
+        task.fit(cohort(["AD", "CN", "AD"]))
+
+
 def test_three_classes_need_no_positive_one():
     assert Classification(classes=["AD", "CN", "MCI"]).outputs == 3
 

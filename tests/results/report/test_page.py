@@ -60,7 +60,7 @@ def test_says_the_score_of_the_test_group_with_its_interval(maps, page):
     table = maps.scores.metrics(None, "loss", "test", "image")
     row = table[table["metric"] == "balanced-accuracy"].iloc[0]
     score = with_interval(row["value"], row["ci_low"], row["ci_high"])
-    sentence = f"In the group 'test' of 20 participants (20 sessions), none of whom, by name, took part in training or validation, it reached a balanced accuracy of {score}, as the average of 2 networks."
+    sentence = f"In the group 'test' of 20 participants (20 sessions), none of whom, by name, took part in training or validation, it reached a balanced accuracy of {score}, as the average of 2 splits."
     assert sentence in text_of(page)
 
 
@@ -151,7 +151,7 @@ def test_a_class_that_nobody_has_leaves_dashes_and_no_claim(make_maps, tmp_path)
     table.loc[table["metric"] == "balanced-accuracy", ["value", "ci_low", "ci_high"]] = np.nan
     maps.scores.keep_metrics(0, "loss", "validation", "image", table)
     text = text_of(html_of(maps))
-    assert "The validation group has no balanced accuracy yet, or one class only." in text
+    assert "The validation group has no scores yet, or ones that are not defined." in text
     assert "nan" not in text
 
 

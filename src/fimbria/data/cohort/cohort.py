@@ -308,8 +308,11 @@ def _problems(frame: pd.DataFrame) -> list[Problem]:
             problems.append(Problem(f"acq_time is no date for {listing(who)} ({value!r})", remedy))
     twice = frame[frame.duplicated(list(IDS), keep="first")]
     if len(twice):
+        remedy = (
+            "keep one row of each; or, where they are of several data sets, say in a column `dataset` whose is whose"
+        )
         names = [str(Session(*map(str, row))) for row in twice[list(IDS)].drop_duplicates().itertuples(index=False)]
-        problems.append(Problem(f"sessions that stand there more than once: {listing(names)}", "keep one row of each"))
+        problems.append(Problem(f"sessions that stand there more than once: {listing(names)}", remedy))
     if not len(frame):
         problems.append(Problem("there is no session in it", "a table with at least one row is wanted"))
     return problems

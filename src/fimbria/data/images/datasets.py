@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 from fimbria import tables
 from fimbria.data.images import layout
-from fimbria.errors import FimbriaError, InputError, Problem, did_you_mean, refuse
+from fimbria.errors import FimbriaError, InputError, Problem, listing, refuse
 
 if TYPE_CHECKING:
     from collections.abc import ItemsView, Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ class DataSets:
         if tuple(self.folders) == ("",):
             return ""
         what = f"of the data set {session.dataset!r}" if session.dataset else "of a data set without a name"
-        msg = f"{session} is {what}, whose folder was not given: {did_you_mean(session.dataset, self.folders)}."
+        msg = f"{session} is {what}, whose folder was not given; there is: {listing(sorted(map(repr, self.folders)))}. Name it: --cohort {session.dataset or 'NAME'}=FOLDER."
         raise InputError(msg)
 
     def folder(self, session: Session) -> Path:

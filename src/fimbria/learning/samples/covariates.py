@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from fimbria.data.cohort.cohort import label_text
-from fimbria.errors import MapsError, Problem, listing, refuse
+from fimbria.errors import MapsError, Problem, counted, listing, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +63,10 @@ class Covariate:
         values = cohort.column(self.column).dropna()
         finite = np.isfinite(pd.to_numeric(values, errors="coerce").to_numpy(np.float64))
         return sorted({str(value) for value in values[~finite]})
+
+    def unknown(self, cohort: Cohort) -> int:
+        """Count the sessions without a value that the network could be told: it is missing, or a category never seen."""
+        return int(self.encode(cohort)[:, -1].sum())
 
     def encode(self, cohort: Cohort) -> np.ndarray:
         """Give its numbers for each session, ``(session, width)``, float32."""
@@ -133,6 +137,14 @@ class Covariates:
         except (TypeError, KeyError) as error:
             msg = f"maps.json does not say how covariates were given to the network, but {fitted!r}. Copy the MAPS again from where it came from."
             raise MapsError(msg) from error
+
+    def untold(self, cohort: Cohort) -> list[str]:
+        """Say of which columns some sessions have no value that the network could be told."""
+        return [
+            f"{one.column} is empty, or was never seen in training, for {counted(missing, 'session')}; the network is told that it is not known"
+            for one in self.columns
+            if (missing := one.unknown(cohort))
+        ]
 
     @property
     def fitted(self) -> list[dict[str, Any]]:

@@ -83,6 +83,12 @@ class Classification:
         classes = self.classes or tuple(sorted(set(names)))
         people = cohort.frame[list(IDS[:2])].assign(name=names.to_numpy()).drop_duplicates()
         counts = people["name"].value_counts()
+        if nobody := [name for name in classes if name not in counts]:
+            what = f"nobody in training is of class {listing(nobody)}"
+            refuse(
+                f"the labels ({self.label})",
+                [Problem(what, f"make the splits again with --stratify {self.label}, or leave it out of task.classes")],
+            )
         made = (float(counts.get(name, 0)) for name in classes)
         return type(self)(self.label, self.positive, self._chosen, classes, tuple(made))
 

@@ -150,7 +150,7 @@ class Learner:
         value = float(loss.detach())
         if not isfinite(value):
             people = sorted({who.participant_id for who in batch.whose})
-            msg = f"the loss is not a number ({value}) in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Train anew with a smaller learning rate."
+            msg = f"the loss is not a number ({value}) in epoch {self.epoch}, step {self.step} ({', '.join(people)}). Its last good state is kept; going on from it gives the same. Train again into another folder, with a smaller learning rate (--optimization.optimizer.learning_rate)."
             raise DivergenceError(msg)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 
 from fimbria.errors import ComponentError
-from fimbria.registry import Registry
+from fimbria.registry import Registry, is_own_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -129,6 +129,9 @@ def find(name: str, metrics: Metrics | Finds | None = None) -> Metric:
         When there is none, with the nearest name, or the task's metrics have no such one. A metric cannot be a study's
         own file: tables name metrics, and reading a table must not run code.
     """
+    if is_own_file(name):
+        msg = f"metric {name!r} is a file. Tables name metrics, and reading a table must not run code: make it a package with an entry point in the group fimbria.metric; then its name is enough."
+        raise ComponentError(msg)
     if isinstance(metrics, Finds):
         return metrics.find(name)
     return metric.find(ALIASES.get(name, name), trusted=()).factory()

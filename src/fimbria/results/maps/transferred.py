@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from fimbria.results.maps.paths import Paths
 
+BEFORE = "ses-before"
+"""Stands in the list of everybody seen for the sessions that earlier weights had seen, which nobody listed."""
+
 People: TypeAlias = frozenset[tuple[str, str]]
 
 

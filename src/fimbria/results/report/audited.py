@@ -54,7 +54,8 @@ def _of(maps: Maps, group: str | None, notes: list[str]) -> Audited | None:
 def _told(of: str, certificate: Certificate) -> Audited:
     answered = {acceptance.id: acceptance.because for acceptance in certificate.accepted}
     findings = tuple(
-        (f.level, f"{_counted(f.what, f.who)} ({f.where})", answered.get(f.id, "")) for f in certificate.findings
+        (f.level, f"{_counted(f.what, f.who)} ({f.where})", anonymous(answered.get(f.id, "")))
+        for f in certificate.findings
     )
     looks = tuple(
         (check.asks, check.verdict, anonymous("; ".join(filter(None, (check.looked_at, check.unchecked)))))

@@ -16,7 +16,7 @@ from fimbria.experiment.files import as_toml
 from fimbria.results.evaluation.metric import ASKED_FIRST
 from fimbria.results.evaluation.metric import metric as metric_registry
 from fimbria.results.maps.integrity import damage
-from fimbria.results.report import audited, figures, people, scored, summary
+from fimbria.results.report import audited, figures, method, people, scored, summary
 from fimbria.results.report.embedding import png_data_uri, svg
 from fimbria.results.report.wording import UNDEFINED, anonymous, with_interval
 
@@ -57,7 +57,7 @@ def html_of(maps: Maps, slices: Mapping[str, tuple[NDArray[Any], NDArray[Any], N
     audits = audited.read(maps, notes)
     several = len(maps.experiment.task.selection_metrics) > 1
     page = {
-        "title": summary.title(maps),
+        "title": method.title(maps),
         "name": maps.root.resolve().name,
         "created": maps.record.get("created", ""),
         "summary": summary.of(maps, flow, found),
@@ -66,6 +66,8 @@ def html_of(maps: Maps, slices: Mapping[str, tuple[NDArray[Any], NDArray[Any], N
         "metric_names": [summary.metric_name(name) for name in _shown(found)],
         "positive": maps.fitted(maps.splits[0])["task"].get("positive"),
         "several": several,
+        "classes": method.classes_of(maps),
+        "unknown_before": method.unknown_before(maps),
         "groups": [_group(name, found, flow, maps) for name in groups],
         "glossary": list(_glossary(found)),
         "curves": list(_curves(maps, notes)),
@@ -118,7 +120,7 @@ def _headline(found: Sequence[Scored]) -> list[dict[str, Any]]:
                 "group": run.group,
                 "run": run.name,
                 "chosen_by": summary.metric_name(run.chosen_by),
-                "participants": run.images.participants,
+                "participants": run.participants,
                 "cells": [UNDEFINED if score is None else with_interval(*score) for score in scores],
                 "without_width": any(score is not None and score.low == score.high for score in scores),
             }
@@ -135,7 +137,7 @@ def _group(name: str, found: Sequence[Scored], flow: People, maps: Maps) -> dict
     return {
         "name": name,
         "sizes": flow.of(name),
-        "unlabelled": any(run.images is not None and not run.images.labelled for run in runs),
+        "truth": _truth(runs),
         "parts": [
             {
                 "chosen_by": summary.metric_name(metric),
@@ -146,13 +148,28 @@ def _group(name: str, found: Sequence[Scored], flow: People, maps: Maps) -> dict
     }
 
 
+def _truth(runs: Sequence[Scored]) -> str:
+    """Say of how many people of a group the truth is not known; nothing where it is of all."""
+    everybody = max((run.images.participants for run in runs if run.images is not None), default=0)
+    known = max((run.participants for run in runs if run.metrics), default=0)
+    if not known and everybody:
+        return "The truth is not known in this group, so there are predictions and no metrics."
+    if known < everybody:
+        return f"The truth is known of {known} of the {everybody} participants of this group: the metrics are of these."
+    return ""
+
+
 def _of_weights(runs: Sequence[Scored]) -> dict[str, Any]:
     levels = sorted({level for run in runs for level in run.metrics}, key=lambda level: (level != "image", level))
-    constant = [(run.name, only) for run in runs if (only := run.predicted_one_class) is not None]
+    constant = [(run.name, only) for run in runs if (only := run.said_of_everybody) is not None]
     return {
         "names": [run.name for run in runs],
         "levels": [
-            {"level": level, "rows": [(summary.metric_name(m), c, cells) for m, c, cells in scored.rows(runs, level)]}
+            {
+                "level": level,
+                "of": _of_level(level),
+                "rows": [(summary.metric_name(m), c, cells) for m, c, cells in scored.rows(runs, level)],
+            }
             for level in levels
         ],
         "constant": constant,
@@ -168,6 +185,19 @@ def _of_weights(runs: Sequence[Scored]) -> dict[str, Any]:
             if (pair := run.values) is not None
         ],
     }
+
+
+def _of_level(level: str) -> str:
+    """Say what a table of metrics is of.
+
+    Examples
+    --------
+    >>> _of_level("image"), _of_level("patch"), _of_level("image, data set ADNI")
+    ('images', 'single parts (patch)', 'images of the data set ADNI')
+    """
+    part, _, dataset = level.partition(", data set ")
+    of = "images" if part == "image" else f"single parts ({part})"
+    return f"{of} of the data set {dataset}" if dataset else of
 
 
 def _rocs(runs: Sequence[Scored]) -> Iterator[tuple[str, Markup]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,9 @@ import pandas as pd
 from fimbria.data.cohort import flow
 from fimbria.data.cohort.cohort import Cohort, shared_participants
 from fimbria.errors import InputError, counted
+from fimbria.results.maps.transferred import BEFORE
 from fimbria.results.report.figures import Stage
+from fimbria.results.report.method import classes_of
 from fimbria.results.report.wording import anonymous, people, spread
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class Size:
     participants, sessions
         How many.
     labels
-        Sessions of each label.
+        Sessions of each label; of values, mean and standard deviation.
     age
         Mean and standard deviation, empty where it is not known.
     shared
@@ -65,7 +67,8 @@ class People:
     sizes
         Of every group.
     seen
-        Participants and sessions that the weights of any split have seen; None where that is not known.
+        Participants and sessions that the training of any split has seen, without those of weights that it began with; None
+        where that is not known.
     notes
         Sentences on what is missing.
     """
@@ -87,8 +90,11 @@ def read(maps: Maps, groups: Sequence[str]) -> People:
     notes: list[str] = []
     seen = _cohort(maps, None, None, notes)
     sizes = [size for group in groups for size in _sizes(maps, group, seen, notes)]
-    stages, reasons = _stages(maps, seen, notes)
-    counts = None if seen is None else (seen.participant_count, len(seen))
+    own = (
+        None if seen is None else seen.keep([one.session_id != BEFORE for one in seen.sessions], "is of this training")
+    )
+    stages, reasons = _stages(maps, own, notes)
+    counts = None if own is None else (own.participant_count, len(own))
     return People(stages, tuple(_ends(sizes)), reasons, tuple(sizes), counts, tuple(notes))
 
 
@@ -99,7 +105,7 @@ def _sizes(maps: Maps, group: str, seen: Cohort | None, notes: list[str]) -> Ite
         if cohort is None:
             continue
         shared = None if of_training or seen is None else len(shared_participants(cohort, seen))
-        labels, age = _labels(cohort, next(iter(maps.columns), "")), _age(cohort)
+        labels, age = _labels(cohort, next(iter(maps.columns), ""), classes=bool(classes_of(maps))), _age(cohort)
         yield Size(group, split, cohort.participant_count, len(cohort), labels, age, shared)
 
 
@@ -113,9 +119,11 @@ def _cohort(maps: Maps, group: str | None, split: int | None, notes: list[str]) 
         return None
 
 
-def _labels(cohort: Cohort, column: str) -> str:
+def _labels(cohort: Cohort, column: str, *, classes: bool) -> str:
     if column not in cohort.frame:
         return ""
+    if not classes:
+        return _spread(cohort.frame[column])
     values = cohort.frame[column].map(_label, na_action="ignore")
     counts = sorted(values.dropna().value_counts().items(), key=lambda item: str(item[0]))
     unknown = [f"unknown {int(values.isna().sum())}"] if values.isna().any() else []
@@ -127,12 +135,15 @@ def _label(value: object) -> str:
 
 
 def _age(cohort: Cohort) -> str:
-    if "age" not in cohort.frame:
+    return _spread(cohort.frame["age"]) if "age" in cohort.frame else ""
+
+
+def _spread(values: pd.Series[Any]) -> str:
+    """Give mean and standard deviation of what are numbers."""
+    numbers = pd.to_numeric(values, errors="coerce").dropna()
+    if len(numbers) < 2:  # noqa: PLR2004  (the value of one person is personal, and has no spread)
         return ""
-    ages = pd.to_numeric(cohort.frame["age"], errors="coerce").dropna()
-    if len(ages) < 2:  # noqa: PLR2004  (the age of one person is personal, and has no spread)
-        return ""
-    return f"{np.mean(ages):.1f} (SD {np.std(ages, ddof=1):.1f})"
+    return f"{np.mean(numbers):.1f} (SD {np.std(numbers, ddof=1):.1f})"
 
 
 def _stages(

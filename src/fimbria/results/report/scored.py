@@ -11,7 +11,7 @@ import numpy as np
 
 from fimbria.errors import InputError, counted
 from fimbria.results.evaluation.classification import COLUMNS, confusion, roc_curve
-from fimbria.results.report.wording import UNDEFINED, with_interval
+from fimbria.results.report.wording import UNDEFINED, number, with_interval
 from fimbria.tables import need
 
 if TYPE_CHECKING:
@@ -73,22 +73,43 @@ class Scored:
         return confusion(images) if images is not None and images.classified and images.labelled else None
 
     @property
-    def predicted_one_class(self) -> str | None:
-        """The class that every image was called, if there is such a one."""
+    def said_of_everybody(self) -> str | None:
+        """The class that every image was called, or the value that every one was given but for a hundredth of their spread."""
         images = self.images
-        called: Sequence[object] = (
-            list(images.frame["predicted_label"].unique()) if images is not None and images.classified else []
-        )
-        return str(called[0]) if len(called) == 1 else None
+        if images is not None and images.classified:
+            called: Sequence[object] = list(images.frame["predicted_label"].unique())
+            return str(called[0]) if len(called) == 1 else None
+        if self.values is None or len(self.values[0]) < 2:  # noqa: PLR2004  (one person has no spread)
+            return None
+        truth, said = self.values
+        return f"about {number(float(np.mean(said)))}" if np.ptp(said) <= np.ptp(truth) / 100 else None
+
+    @property
+    def participants(self) -> int:
+        """How many people were scored; all that were predicted, where nobody was."""
+        scored = self.metrics.get("image")
+        if scored is not None and len(scored):
+            return int(scored["n_participants"].iloc[0])
+        return 0 if self.images is None else self.images.participants
 
     def score(self, metric: str) -> Score | None:
         """Give a metric at image level; with several classes their mean."""
-        frame = self.metrics.get("image")
+        return self._score(metric, "image")
+
+    def _score(self, metric: str, level: str) -> Score | None:
+        frame = self.metrics.get(level)
         if frame is None:
             return None
         rows = frame[frame["metric"] == metric]
         rows = rows[rows["class"] == "mean"] if (rows["class"] == "mean").any() else rows
         return Score(*rows.iloc[0][["value", "ci_low", "ci_high"]].astype(float)) if len(rows) else None
+
+    def by_data_set(self, metric: str) -> dict[str, Score]:
+        """Give a metric of each data set at image level; empty where there is one only."""
+        begin = "image, data set "
+        names = [level.removeprefix(begin) for level in self.metrics if level.startswith(begin)]
+        found = {name: self._score(metric, f"{begin}{name}") for name in names}
+        return {name: score for name, score in found.items() if score is not None}
 
     @property
     def values(self) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from fimbria.errors import counted
+from fimbria.results.report import method
 from fimbria.results.report.wording import joined, number, people, spread, with_interval
 
 if TYPE_CHECKING:
@@ -49,19 +50,12 @@ def metric_name(name: str) -> str:
     return _NAMES.get(name, name.replace("-", " "))
 
 
-def title(maps: Maps) -> str:
-    """Say in one line what was learnt."""
-    classes = _classes(maps)
-    what = f"{joined(classes, 'or')}, told" if classes else f"{joined(maps.columns or ['images'])}, learnt"
-    return f"{what} from {maps.experiment.data.pipeline.name} images"
-
-
 def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
     """Say it in a few sentences a clinician can read."""
     first = maps.experiment.task.selection_metrics[0]
     chosen = [scored for scored in found if scored.chosen_by == first]
     tests = list(dict.fromkeys(scored.group for scored in chosen if scored.group not in {"validation", "train"}))
-    said = [_learnt(maps), _from_whom(maps, everybody)]
+    said = [*method.sentences(maps), _from_whom(maps, everybody)]
     shown: list[Score] = []
     for group in tests:
         said += _of_group(group, [run for run in chosen if run.group == group], everybody, shown)
@@ -69,7 +63,7 @@ def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
         said.append("No test group has been predicted yet.")
     if not shown:
         said += _of_validation([run for run in chosen if run.group == "validation"], maps, shown)
-    chance = _about_chance(shown) if _classes(maps) else ()
+    chance = _about_chance(shown) if method.classes_of(maps) else ()
     explained = (_meaning(maps), *chance) if shown else ()
     return Summary(tuple(sentence for sentence in said if sentence), explained)
 
@@ -81,20 +75,6 @@ def unfinished(maps: Maps) -> str:
         return ""
     which = f"Split {left[0]} is" if len(left) == 1 else f"Splits {joined(left)} are"
     return f"{which} not finished: what stands here of {'it' if len(left) == 1 else 'them'} is missing or will change. `fimbria resume` goes on."
-
-
-def _learnt(maps: Maps) -> str:
-    experiment = maps.experiment
-    classes = _classes(maps)
-    learnt = "the value of" if maps.columns else "to give back the images themselves"
-    told = f"to tell {joined(classes)} apart" if classes else learnt
-    cut = experiment.data.extraction.name
-    column = f" (column {joined(maps.columns)!r})" if classes else f" {joined(maps.columns)!r}" if maps.columns else ""
-    how = "whole images" if cut == "image" else f"images cut into parts ({cut}) that together speak for the image"
-    return (
-        f"A network ({experiment.network.name}) learnt {told}{column} "
-        f"from brain images ({experiment.data.pipeline.name}), seen as {how}."
-    )
 
 
 def _from_whom(maps: Maps, group: People) -> str:
@@ -128,8 +108,9 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
         )
         return
     shown += [score for _, score in scores]
-    by = f", as the average of {len(runs) - 1} networks" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
+    by = f", as the average of {len(runs) - 1} splits" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
     yield f"In {who}, it reached a {_told(scores)} of {_named(scores)}{by}."
+    yield from _of_data_sets(averaged or runs)
     if sizes and sizes[0].shared:
         yield (
             f"Beware: {counted(sizes[0].shared, 'participant')} of this group took part in training or validation, or may have; "
@@ -137,10 +118,18 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
         )
 
 
+def _of_data_sets(runs: Sequence[Scored]) -> Iterator[str]:
+    """Say what was reached in each data set, where one run speaks for all."""
+    apart = runs[0].by_data_set(runs[0].main) if len(runs) == 1 else {}
+    told = [f"{with_interval(*score)} in {name}" for name, score in apart.items()]
+    if told:
+        yield f"By data set: {joined(told)}."
+
+
 def _of_validation(runs: Sequence[Scored], maps: Maps, shown: list[Score]) -> Iterator[str]:
     scores = _defined(runs)
     if not scores:
-        yield "The validation group has no balanced accuracy yet, or one class only."
+        yield "The validation group has no scores yet, or ones that are not defined."
         return
     shown += [score for _, score in scores]
     metric = metric_name(maps.experiment.task.selection_metrics[0])
@@ -171,13 +160,9 @@ def _told(scores: Sequence[tuple[Scored, Score]]) -> str:
     return _WORDS.get(scores[0][0].main, metric_name(scores[0][0].main))
 
 
-def _classes(maps: Maps) -> list[str]:
-    return list(maps.fitted(maps.splits[0])["task"].get("classes", []))
-
-
 def _meaning(maps: Maps) -> str:
     brackets = "Brackets hold the 95 % interval: how far the number moves when other people of the same kind are drawn."
-    if not _classes(maps):
+    if not method.classes_of(maps):
         return f"{_of_values(maps)} {brackets}"
     positive = maps.fitted(maps.splits[0])["task"].get("positive")
     shares = (
@@ -192,12 +177,13 @@ def _meaning(maps: Maps) -> str:
 
 
 def _of_values(maps: Maps) -> str:
-    fitted = maps.fitted(maps.splits[0])["task"]
-    if "low" not in fitted:
+    fitted = [maps.fitted(split)["task"] for split in maps.splits]
+    if any("low" not in one for one in fitted):
         return "A reconstruction is compared with its image, voxel by voxel; structural similarity is 1.00 where they are the same."
     return (
         f"The mean absolute error is in the unit of {joined(maps.columns)}; beside it stands that of somebody who always says the "
-        f"mean of the training people (MAE of mean). Their values went from {fitted['low']:g} to {fitted['high']:g}: beyond, a "
+        f"mean of the training people (MAE of mean). Their values went from {min(one['low'] for one in fitted):g} to "
+        f"{max(one['high'] for one in fitted):g}: beyond, a "
         "prediction is an extrapolation."
     )
 

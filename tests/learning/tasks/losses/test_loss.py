@@ -56,6 +56,10 @@ def test_a_loss_is_chosen_by_its_name_or_with_options():
     outputs, targets = torch.tensor([[3.0], [0.0]]), torch.tensor([0.0, 0.5])
     assert build("huber", "values")(outputs, targets).tolist() == [2.5, 0.125]
     assert build({"name": "huber", "delta": 2}, "values")(outputs, targets).tolist() == [4.0, 0.125]
+    smoothed, codes = build({"label_smoothing": 0.5}, "classes", counts=(1, 1)), torch.tensor([0])
+    assert smoothed(torch.zeros(1, 2), codes) == build("cross-entropy", "classes", counts=(1, 1))(
+        torch.zeros(1, 2), codes
+    )
 
 
 @pytest.mark.parametrize(
@@ -66,7 +70,8 @@ def test_a_loss_is_chosen_by_its_name_or_with_options():
         ("mse", "classes", "'mse' is for values or images, .*choose one of cross-entropy, focal, multi-margin"),
         ("vae-gaussian", "values", "'vae-gaussian' is for images"),
         ("cross-entrop", "classes", "no loss is called 'cross-entrop': did you mean 'cross-entropy'"),
-        ({"gamma": 1}, "classes", "options with a name among them.*'gamma': 1"),
+        ({"gamma": 1}, "classes", "'cross-entropy': no option 'gamma'"),
+        ({"name": 1}, "classes", "options with a name among them.*'name': 1"),
         ({"name": "focal", "gama": 1}, "classes", "no option 'gama': did you mean 'gamma'"),
         ({"name": "focal", "gamma": -1}, "classes", "gamma = -1: input should be greater than or equal to 0"),
         ({"name": "cross-entropy", "label_smoothing": 1}, "classes", "label_smoothing = 1"),

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 NAME = "pretrained-on-test"
 ASKS = "Had the weights learnt from held-out people before this training?"
 UNKNOWN = (
-    "it is not known whom the weights had seen before; say so with --pretrained TABLE (participant_id, and dataset). "
+    "it is not known whom the weights had seen before; name them in a table (participant_id, and dataset): --transfer.people "
+    "where a training begins, --pretrained in `fimbria audit`. "
     "Weights that began at random have seen nobody"
 )
 

@@ -135,7 +135,7 @@ def weights_of(class_weights: ClassWeights, counts: Counts) -> tuple[float, ...]
             raise InputError(msg)
         return tuple(sum(counts) / (len(counts) * count) for count in counts)
     if counts and len(class_weights) != len(counts):
-        msg = f"class_weights = {class_weights}: {len(counts)} weights were wanted, one a class in the order of the task's classes."
+        msg = f"class_weights = {class_weights}: {len(counts)} weights were wanted, one a class, in the order of task.classes (by default sorted)."
         raise InputError(msg)
     return tuple(class_weights)
 

@@ -64,7 +64,7 @@ def build(chosen: str | Mapping[str, Any], kind: Kind, **given: object) -> Loss:
     Parameters
     ----------
     chosen
-        Its name, or its options with its ``name`` among them.
+        Its name, or its options, with its ``name`` among them if it is not the first of `FITS`.
     kind
         What is learnt; a loss of somebody's own is taken at its word.
     given
@@ -82,7 +82,7 @@ def build(chosen: str | Mapping[str, Any], kind: Kind, **given: object) -> Loss:
     InputError
         When its options do not fit what is given.
     """
-    name, options = _named(chosen)
+    name, options = _named(chosen, kind)
     found = loss.find(name)
     if name not in FITS[kind] and (others := [other for other, names in FITS.items() if name in names]):
         msg = f"loss {name!r} is for {' or '.join(others)}, and here {kind} are learnt: choose one of {', '.join(FITS[kind])}."
@@ -120,12 +120,12 @@ def one_a_sample(of: Loss, name: str) -> Loss:
     return held
 
 
-def _named(chosen: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Part a loss's name from its options."""
+def _named(chosen: str | Mapping[str, Any], kind: Kind = "values") -> tuple[str, dict[str, Any]]:
+    """Part a loss's name from its options; without one, it is the first that fits."""
     if isinstance(chosen, str):
         return chosen, {}
     options = dict(chosen)
-    if not isinstance(name := options.pop("name", None), str):
-        msg = f"a loss is a name, or options with a name among them, as {{name = 'focal', gamma = 1}}; {dict(chosen)} has none."
+    if not isinstance(name := options.pop("name", FITS[kind][0]), str):
+        msg = f"a loss is a name, or options with a name among them, as {{name = 'focal', gamma = 1}}, not {dict(chosen)}."
         raise ComponentError(msg)
     return name, options
