@@ -10,6 +10,7 @@ import torch
 
 from fimbria import Cohort, Experiment, split_cohort
 from fimbria.learning.inference import predict
+from fimbria.learning.networks.transfer import apply, match_layers
 from fimbria.learning.training.devices import arithmetic, fabric_for
 from fimbria.learning.training.fit import fit
 from fimbria.learning.training.learner import Epoch
@@ -17,6 +18,9 @@ from fimbria.testing import known_caps
 from fimbria.workflows.parts import images
 from fimbria.workflows.plan import plan
 
+ONE_THREAD = Experiment.of(
+    {"data": {"caps": "c", "splits": "s"}, "compute": {"threads": 1, "accelerator": "cpu"}}
+).compute
 SLICE = {"name": "slice", "direction": 0, "discard": [13, 18]}  # one that the spot lies in
 
 
@@ -33,8 +37,8 @@ def people(tmp_path_factory):
     return root
 
 
-def learnt(people, epochs, rate=1e-3, **changes):
-    """Train, and give the parts and what is said of the people held out."""
+def beginning(people, rate=1e-3, **changes):
+    """Give the parts of a training, its learner, its loaders and the people held out."""
     described = {
         "data": {"caps": people / "caps", "splits": people / "second"},
         "task": {"label": "diagnosis", "positive": "AD"},
@@ -46,13 +50,21 @@ def learnt(people, epochs, rate=1e-3, **changes):
     split, held_out = planned.splits[0], Cohort.read(people / "first" / "test.tsv")
     everybody = [*split.train.sessions, *split.other.sessions, *held_out.sessions]
     parts = replace(planned.of(0), images=images(experiment, planned.parts.choices, everybody)).fitted_on(split.train)
-    with arithmetic(experiment.compute):
-        learner = parts.new_learner(fabric_for(experiment.compute))
-        loaders = parts.loader(split.train, learning=True), parts.loader(split.other)
-        moved = fit(learner, *loaders, epochs, parts.part)
-        assert len([one for one in moved if isinstance(one, Epoch)]) == epochs
+    learner = parts.new_learner(fabric_for(experiment.compute))
+    return parts, learner, (parts.loader(split.train, learning=True), parts.loader(split.other)), held_out
+
+
+def epochs_of(parts, learner, loaders, most):
+    return (one for one in fit(learner, *loaders, most, parts.part) if isinstance(one, Epoch))
+
+
+def learnt(people, epochs, rate=1e-3, **changes):
+    """Train, and give the parts, the loaders, the people held out and what is said of them."""
+    with arithmetic(ONE_THREAD):
+        parts, learner, loaders, held_out = beginning(people, rate, **changes)
+        assert len(list(epochs_of(parts, learner, loaders, epochs))) == epochs
         said = predict(learner.runner, learner.task, parts.loader(held_out).batches(), parts.part, learner.device)
-    return parts, split, held_out, said
+    return parts, loaders, held_out, said
 
 
 @pytest.mark.parametrize(
@@ -90,7 +102,24 @@ def test_chance_lies_in_the_interval_where_labels_are_drawn_by_lot(people, seed)
     ("network", "epochs"), [("autoencoder-monai", 16), ("vae-monai", 24)], ids=["autoencoder", "variational"]
 )
 def test_the_image_of_somebody_new_is_given_back_better_than_by_the_mean_image(people, network, epochs):
-    parts, split, held_out, said = learnt(people, epochs, 3e-3, task={"name": "reconstruction"}, network=network)
-    seen, new = (torch.cat([one.images for one in parts.loader(side).batches()]) for side in (split.train, held_out))
+    parts, (seen_by, _), held_out, said = learnt(people, epochs, 3e-3, task={"name": "reconstruction"}, network=network)
+    seen, new = (torch.cat([one.images for one in of.batches()]) for of in (seen_by, parts.loader(held_out)))
     error = parts.task.metrics.scores(said, ["mse"])["mse"]
     assert error < float((new - seen.mean(dim=0)).square().mean())
+
+
+def test_a_network_that_begins_with_an_autoencoder_of_the_same_people_learns_in_fewer_epochs(people):
+    with arithmetic(ONE_THREAD):
+        parts, teacher, loaders, _ = beginning(people, task={"name": "reconstruction"}, network="ae-conv5-fc3")
+        assert len(list(epochs_of(parts, teacher, loaders, 20))) == 20
+        needed = {}
+        for begun in ("new", "tuned"):
+            parts, learner, loaders, _ = beginning(people, network="conv5-fc3")
+            if begun == "tuned":
+                apply(match_layers(learner.network, teacher.weights()), learner.network, teacher.weights())
+            losses = (
+                parts.task.metrics.scores(one.validation, ["loss"])["loss"]
+                for one in epochs_of(parts, learner, loaders, 25)
+            )
+            needed[begun] = next((epoch for epoch, loss in enumerate(losses, 1) if loss < 0.1), 26)
+    assert needed["tuned"] < needed["new"] <= 25
