@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def _nobody(batch: Batch, outputs: Outputs) -> None:
-    """Look away."""
+    """Do nothing with a batch and its outputs: nobody asked to be shown them."""
 
 
 def predict(  # noqa: PLR0913  (with what, of what, and who looks on)

@@ -55,7 +55,8 @@ class DomainConvNet(nn.Module):
     Attributes
     ----------
     alpha
-        What the domain head's gradient is multiplied with, less its sign.
+        How strongly the blocks unlearn what tells the domains apart: the gradient of the domain head reaches them times
+        ``-alpha``.
     """
 
     def __init__(self, input_size: Shape, hidden: Sequence[int], output_size: int, dropout: float = 0.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,11 @@ class _Order:
     start: int = 0
 
     def __len__(self) -> int:
+        return self.length
+
+    @cached_property
+    def length(self) -> int:
+        """Count the batches; a sampler gives as many samples each epoch."""
         return ceil(len(self.samples()) / self.batch_size)
 
     def samples(self) -> NDArray[np.int64]:

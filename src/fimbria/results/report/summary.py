@@ -110,6 +110,9 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
     shown += [score for _, score in scores]
     by = f", as the average of {len(runs) - 1} splits" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
     yield f"In {who}, it reached a {_told(scores)} of {_named(scores)}{by}."
+    guessed = (averaged or runs)[0].score("mae-of-mean") if len(averaged or runs) == 1 else None
+    if guessed is not None:
+        yield f"Saying the mean of the training people of everybody gives {with_interval(*guessed)}."
     yield from _of_data_sets(averaged or runs)
     if sizes and sizes[0].shared:
         yield (
