@@ -85,6 +85,10 @@ def broken(**changes):
             "without targets no truth can be told; true_value was",
         ),
         ({"fitted": property(lambda self: {"mean": self.mean})}, "made again"),
+        (
+            {"fitted": property(lambda self: {} if self.mean is None else Regression.fitted.fget(self))},
+            "named by `fitted` before too; deviation, high, low, mean is not",
+        ),
     ],
 )  # fmt: skip
 def test_a_task_that_breaks_its_promise_is_found(people, changes, sentence):

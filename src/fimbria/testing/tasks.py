@@ -58,8 +58,8 @@ def check_task(
     AssertionError
         When a column that it learns is not in the tables; targets are not one a session, or what is left of them for
         somebody depends on the others; `outputs` is no whole number of at least 1; the loss is not one finite number a
-        sample, depends on the batch, ignores the outputs, or cannot be differentiated by them; made again from what it
-        took, kept as JSON, it is another; what it reads is no `PredictionTable`, depends on the batch or on the truth; or a
+        sample, depends on the batch, ignores the outputs, or cannot be differentiated by them; `fitted` names other options
+        before it is fitted; made again from what it took, kept as JSON, it is another; what it reads is no `PredictionTable`, depends on the batch or on the truth; or a
         metric that is followed cannot be scored, or the metrics not be evaluated.
     """
     made = factory(**options)
@@ -73,6 +73,11 @@ def check_task(
     _check_scores(task, table)
     if isinstance(task, Fittable):
         fitted = json.loads(json.dumps(dict(task.fitted)))
+        new = sorted(fitted.keys() - dict(factory(**options).fitted).keys())
+        require(
+            not new,
+            f"what it takes from training people should be named by `fitted` before too; {', '.join(new)} is not",
+        )
         again = factory(**{**options, **fitted})
         same = again.outputs == task.outputs and torch.equal(_targets(again, cohort, image_size), targets)
         require(same, "a task that is made again from what it took should want the same outputs and targets")
