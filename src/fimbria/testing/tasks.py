@@ -63,6 +63,7 @@ def check_task(
         metric that is followed cannot be scored, or the metrics not be evaluated.
     """
     made = factory(**options)
+    named = set(made.fitted) if isinstance(made, Fittable) else set[str]()
     task = made.fit(cohort) if isinstance(made, Fittable) else made
     lacking = [column for column in task.columns if column not in cohort.frame]
     require(not lacking, f"columns of the tables were wanted; {', '.join(lacking)} is in none")
@@ -73,7 +74,7 @@ def check_task(
     _check_scores(task, table)
     if isinstance(task, Fittable):
         fitted = json.loads(json.dumps(dict(task.fitted)))
-        new = sorted(fitted.keys() - dict(factory(**options).fitted).keys())
+        new = sorted(fitted.keys() - named)
         require(
             not new,
             f"what it takes from training people should be named by `fitted` before too; {', '.join(new)} is not",
