@@ -85,7 +85,7 @@ def test_a_network_that_does_not_fit_into_memory_or_onto_the_disk_is_refused(beg
     with pytest.raises(ProblemsError) as caught:
         plan(begun.experiment)
     assert "million parameters" in str(caught.value)
-    assert "GB of disk" in str(caught.value)
+    assert "MB of disk" in str(caught.value)
 
 
 def parts_of(begun, **data):

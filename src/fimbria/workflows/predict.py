@@ -155,11 +155,8 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         maps.keep_group(group, people, about=about)
         if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
             seal(maps.paths, group)
-    task = asked.of_all_splits().task
-    outside = [task.beyond(people)] if labelled and isinstance(task, Bounded) else []
-    for note in (*outside, *learnt[used[0]].covariates.untold(people)):
-        if note:
-            show.say(f"Note: {note}.")
+    for note in _notes(asked.of_all_splits(), people, labelled=labelled):
+        show.say(f"Note: {note}.")
     metric = experiment.task.selection_metrics[0]
     chosen = used[0] if len(used) == 1 else None
     place = maps.paths.predictions(chosen, metric, group, "image").parent
@@ -242,6 +239,12 @@ def _elsewhere(maps: Maps, caps: str | Path | Mapping[str, Path] | None, store: 
     if caps is not None:
         experiment = experiment.elsewhere(Path(caps) if isinstance(caps, str) else caps)
     return experiment if store is None else experiment.changed({"data": {"store": str(Path(store).absolute())}})
+
+
+def _notes(parts: Parts, people: Cohort, *, labelled: bool) -> list[str]:
+    """Say of whom predictions are extrapolations, and what the network could not be told."""
+    outside = [parts.task.beyond(people)] if labelled and isinstance(parts.task, Bounded) else []
+    return [*filter(None, outside), *parts.learnt.covariates.untold(people)]
 
 
 def _trained(maps: Maps, choices: Choices) -> Origin | None:

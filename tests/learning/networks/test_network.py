@@ -64,6 +64,7 @@ def counting():
     [
         lambda: Holding(lambda: torch.arange(3.0)),
         lambda: Holding(lambda: {"a": [(torch.arange(3.0),)]}),
+        lambda: Holding(lambda: [nn.Identity()]),
         Temporary,
         counting,
         lambda: network.build("generator-unet", input_size=(1, 8, 8)),

@@ -65,8 +65,9 @@ def _attributes(module: nn.Module) -> list[object]:
 
 
 def _holds_tensors(value: object) -> bool:
+    """Tell whether tensors, or networks that hold some, are where `load_state_dict` does not look."""
     if isinstance(value, dict):
         return any(_holds_tensors(one) for one in value.values())
     if isinstance(value, (list, tuple, set, frozenset)):
         return any(_holds_tensors(one) for one in value)
-    return isinstance(value, torch.Tensor)
+    return isinstance(value, (torch.Tensor, nn.Module))
