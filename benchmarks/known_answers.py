@@ -66,6 +66,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
     "resnet3d": {"data": {"spacing": 0.5}},  # it needs 63 voxels a side
     "squeeze-excitation": {"data": {"spacing": 0.5}},  # likewise
     "with-covariates": {"data": {"covariates": ["age"]}},
+    "seresnext101": {"optimization": {"optimizer": {"name": "adam", "learning_rate": 3e-4}}},
     "vit": {  # of the size of so few people; it begins to learn late, and then fast
         "network": {"name": "vit", "hidden_size": 96, "mlp_dim": 192, "num_layers": 2, "num_heads": 4},
         "optimization": {"epochs": 80, "optimizer": {"name": "adam", "learning_rate": 5e-4}},

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from fimbria.errors import InputError
 from fimbria.experiment.experiment import Compute
@@ -106,3 +107,23 @@ def test_facts_name_what_decides_the_last_bits():
     assert found["torch"] == torch.__version__
     assert found["threads"] == torch.get_num_threads()
     assert len(found["gpu"]) == torch.cuda.device_count()
+
+
+@pytest.mark.parametrize(("kind", "axes"), [("Conv", 2), ("Conv", 3), ("ConvTranspose", 2), ("ConvTranspose", 3)])
+def test_with_half_the_bits_a_processor_convolves_small_images_in_32_bits(kind, axes):
+    torch.manual_seed(0)
+    layer = getattr(nn, f"{kind}{axes}d")(8, 16, 3, padding=1)
+    small, large = torch.rand(3, 8, *[2] * axes), torch.rand(1, 8, *[6] * axes)
+    layer(small).square().sum().backward()
+    wanted = layer.weight.grad.clone()
+    for precision, dtypes in (("bf16", (torch.float32, torch.bfloat16)), ("32", (torch.bfloat16, torch.bfloat16))):
+        with arithmetic(Compute(precision=precision, accelerator="cpu")), torch.autocast("cpu", dtype=torch.bfloat16):
+            assert tuple(layer(images).dtype for images in (small, large)) == dtypes
+    layer.zero_grad()
+    with arithmetic(Compute(precision="bf16", accelerator="cpu")):
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            said = layer(small)
+        said.square().sum().backward()
+    torch.testing.assert_close(layer.weight.grad, wanted)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(small).dtype == torch.bfloat16  # and no longer

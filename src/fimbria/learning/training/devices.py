@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fimbria.experiment.experiment import Compute
 
+_CONVOLUTIONS = frozenset({torch.conv2d, torch.conv3d, torch.conv_transpose2d, torch.conv_transpose3d})
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "32": "32-true",
     "bf16": "bf16-mixed",
@@ -40,11 +43,42 @@ def fabric_for(compute: Compute) -> Fabric:
     if compute.accelerator == "mps" and not torch.backends.mps.is_available():
         msg = "compute.accelerator = mps, and PyTorch finds no Apple GPU. Use cpu, or look at `fimbria doctor`."
         raise InputError(msg)
-    has_gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
-    if compute.precision == "16" and (compute.accelerator == "cpu" or not has_gpu):
+    if compute.precision == "16" and (compute.accelerator == "cpu" or not _has_gpu()):
         msg = "compute.precision = 16 needs a GPU; on this machine use bf16 or 32."
         raise InputError(msg)
     return Fabric(accelerator=compute.accelerator, devices=1, precision=_PRECISIONS[compute.precision])
+
+
+class SmallMapsIn32Bits(TorchFunctionMode):
+    """Lets convolutions whose images are hardly larger than their kernels compute in 32 bits where autocast halves them.
+
+    On a processor PyTorch's own in bf16 (2.13, oneDNN) read and write memory that is not theirs where a side is shorter than
+    the kernel, as behind the last pooling of a small image: gradients are then no numbers, or wrong ones, or the process
+    ends. Such images are cheap, so up to twice the kernel nothing is risked.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,  # noqa: ANN401  (torch says of these three no more)
+        args: Any = (),  # noqa: ANN401
+        kwargs: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        options = kwargs or {}
+        if func not in _CONVOLUTIONS or not torch.is_autocast_enabled("cpu") or not _is_small(*args[:2]):
+            return func(*args, **options)
+        with torch.autocast("cpu", enabled=False):
+            return func(
+                *(_in_32_bits(one) for one in args), **{name: _in_32_bits(one) for name, one in options.items()}
+            )
+
+
+def _is_small(images: Tensor, weight: Tensor) -> bool:
+    return any(side < 2 * kernel for side, kernel in zip(images.shape[2:], weight.shape[2:], strict=True))
+
+
+def _in_32_bits(value: object) -> object:
+    return value.float() if isinstance(value, Tensor) else value
 
 
 @contextmanager
@@ -53,17 +87,23 @@ def arithmetic(compute: Compute) -> Iterator[None]:
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
+    halved = compute.precision == "bf16" and not (compute.accelerator != "cpu" and _has_gpu())
     try:
         if compute.threads:
             torch.set_num_threads(compute.threads)
         # Operations without a deterministic twin (3-D max-pooling on CUDA) warn and run.
         torch.use_deterministic_algorithms(compute.deterministic, warn_only=True)
         torch.backends.cudnn.benchmark = not compute.deterministic
-        yield
+        with SmallMapsIn32Bits() if halved else nullcontext():
+            yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
         torch.backends.cudnn.benchmark = benchmark
+
+
+def _has_gpu() -> bool:
+    return torch.cuda.is_available() or torch.backends.mps.is_available()
 
 
 @contextmanager

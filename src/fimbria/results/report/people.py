@@ -122,7 +122,7 @@ def _cohort(maps: Maps, group: str | None, split: int | None, notes: list[str]) 
 def _labels(cohort: Cohort, column: str, *, classes: bool) -> str:
     if column not in cohort.frame:
         return ""
-    if not classes:
+    if not classes and pd.to_numeric(cohort.frame[column], errors="coerce").notna().any():
         return _spread(cohort.frame[column])
     values = cohort.frame[column].map(_label, na_action="ignore")
     counts = sorted(values.dropna().value_counts().items(), key=lambda item: str(item[0]))
