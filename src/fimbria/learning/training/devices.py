@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -46,10 +47,12 @@ def fabric_for(compute: Compute) -> Fabric:
     if compute.precision == "16" and (compute.accelerator == "cpu" or not _has_gpu()):
         msg = "compute.precision = 16 needs a GPU; on this machine use bf16 or 32."
         raise InputError(msg)
+    if compute.precision == "bf16" and (compute.accelerator == "cpu" or not _has_gpu()):
+        return Fabric(accelerator="cpu", devices=1, plugins=[_HalvedOnProcessor("bf16-mixed", device="cpu")])
     return Fabric(accelerator=compute.accelerator, devices=1, precision=_PRECISIONS[compute.precision])
 
 
-class SmallMapsIn32Bits(TorchFunctionMode):
+class _SmallMapsIn32Bits(TorchFunctionMode):
     """Lets convolutions whose images are hardly larger than their kernels compute in 32 bits where autocast halves them.
 
     On a processor PyTorch's own in bf16 (2.13, oneDNN) read and write memory that is not theirs where a side is shorter than
@@ -73,6 +76,16 @@ class SmallMapsIn32Bits(TorchFunctionMode):
             )
 
 
+class _HalvedOnProcessor(MixedPrecision):
+    """bf16 where a processor can be trusted with it."""
+
+    @contextmanager
+    def forward_context(self) -> Iterator[None]:
+        """Halve the bits of what a network computes, but of small images."""
+        with super().forward_context(), _SmallMapsIn32Bits():
+            yield
+
+
 def _is_small(images: Tensor, weight: Tensor) -> bool:
     return any(side < 2 * kernel for side, kernel in zip(images.shape[2:], weight.shape[2:], strict=True))
 
@@ -87,15 +100,13 @@ def arithmetic(compute: Compute) -> Iterator[None]:
     threads, strict = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    halved = compute.precision == "bf16" and not (compute.accelerator != "cpu" and _has_gpu())
     try:
         if compute.threads:
             torch.set_num_threads(compute.threads)
         # Operations without a deterministic twin (3-D max-pooling on CUDA) warn and run.
         torch.use_deterministic_algorithms(compute.deterministic, warn_only=True)
         torch.backends.cudnn.benchmark = not compute.deterministic
-        with SmallMapsIn32Bits() if halved else nullcontext():
-            yield
+        yield
     finally:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(strict, warn_only=warn_only)
