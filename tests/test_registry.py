@@ -176,8 +176,9 @@ def test_an_own_file_may_hold_a_dataclass_with_postponed_annotations(sound, tmp_
         (None, "there is no file"),
         ("x = 1 +", "cannot be run: SyntaxError"),
         ("import no_such_module_at_all", "cannot be run: ModuleNotFoundError"),
-        ("y = 1", "has no function or class called 'siren'"),
-        ("siren = 1", "has no function or class called 'siren'"),
+        ("y = 1", "defines no function or class called 'siren'"),
+        ("from math import prod as siren", "defines no function or class called 'siren'"),
+        ("siren = 1", "defines no function or class called 'siren'"),
     ],
 )
 def test_an_own_file_that_cannot_be_used_is_named(sound, tmp_path, content, sentence):

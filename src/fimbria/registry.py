@@ -233,8 +233,8 @@ class Registry(Generic[T]):
                 msg = f"{file} cannot be run: {type(error).__name__}: {error}"
                 raise ComponentError(msg) from error
         factory = getattr(sys.modules[module_name], name, None)
-        if not callable(factory):
-            msg = f"{file} has no function or class called {name!r}."
+        if not callable(factory) or getattr(factory, "__module__", None) != module_name:  # not what the file imports
+            msg = f"{file} defines no function or class called {name!r}."
             raise ComponentError(msg)
         return Registered(self.kind, f"{file}:{name}", factory, str(file), f"sha256:{digest}")
 

@@ -134,6 +134,8 @@ def test_people_beyond_the_range_of_the_training_are_told(of_age, tmp_path):
     (note,) = [one for one in said.said if "outside" in one]
     assert f"{len(frame)} sessions with age outside" in note
     assert "range of the training people" in note
+    fitted = [Maps(study.maps).fitted(split)["task"] for split in (0, 1)]
+    assert f"{min(one['low'] for one in fitted):g} to {max(one['high'] for one in fitted):g}" in note
 
 
 def test_a_metric_of_spread_cannot_choose_where_validation_has_one_value(begun, tmp_path):

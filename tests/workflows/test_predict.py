@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -157,6 +158,56 @@ def test_a_file_where_the_maps_says_it_stands_does_not_run_in_an_account_that_ne
     maps = train(begun.experiment.changed({"network": {"name": f"{code}:net"}}), tmp_path / "maps")
     (digest,) = maps.record["code"].values()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+    with pytest.raises(ProblemsError, match=f"nobody has trained with it from this account.*--trust-code {digest}"):
+        predict(maps.root, begun.test, group="test")
+    assert predict(maps.root, begun.test, group="test", trust_code=[digest]).metrics is not None
+
+
+@pytest.mark.parametrize("inside", ["rmtree", "other"])
+def test_of_a_file_that_was_trained_with_a_stranger_chooses_nothing_else(begun, tmp_path, inside):
+    study = begun.copy(tmp_path / "study")
+    code, victim = tmp_path / "mine.py", tmp_path / "victim"
+    victim.mkdir()
+    code.write_text(
+        "from shutil import rmtree\n"
+        "from torch import nn\n"
+        "def net(input_size, output_size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(2184, output_size))\n"
+        "def other(path: str):\n"
+        "    rmtree(path)\n"
+    )
+    maps = train(study.experiment.changed({**ONE_EPOCH, "network": {"name": f"{code}:net"}}), study.maps)
+    (digest,) = maps.record["code"].values()
+    record = json.loads((study.maps / "maps.json").read_text())
+    record["experiment"]["data"]["normalization"] = {"name": f"{code}:{inside}", "path": str(victim)}
+    record["code"][f"{code}:{inside}"] = digest
+    (study.maps / "maps.json").write_text(json.dumps(record))
+    for trusted in ((), (digest,)) if inside == "rmtree" else ((),):
+        with pytest.raises(InputError):
+            predict(study.maps, study.test, group="again", trust_code=trusted)
+    assert victim.is_dir()
+
+
+@pytest.mark.parametrize("home", ["file", "none"])
+def test_an_account_that_keeps_nothing_trains_and_is_asked_for_the_hash(begun, tmp_path, monkeypatch, home):
+    code = tmp_path / "mine.py"
+    code.write_text(
+        "from torch import nn\n"
+        "def net(input_size, output_size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(2184, output_size))\n"
+    )
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file" / "state") if home == "file" else "")
+    if home == "none":
+
+        def nowhere():
+            msg = "no home"
+            raise RuntimeError(msg)
+
+        monkeypatch.setattr(Path, "home", nowhere)
+    changes = {**ONE_EPOCH, "network": {"name": f"{code}:net"}, "compute": {"side_by_side": 2}}
+    maps = train(begun.experiment.changed(changes), tmp_path / "maps")
+    (digest,) = maps.record["code"].values()
     with pytest.raises(ProblemsError, match=f"--trust-code {digest}"):
         predict(maps.root, begun.test, group="test")
     assert predict(maps.root, begun.test, group="test", trust_code=[digest]).metrics is not None
@@ -203,6 +254,7 @@ def test_keeps_the_list_of_the_group(trained):
     assert about["splits"] == [0, 1]
 
 
+ONE_EPOCH = {"optimization": {"epochs": 1}}
 EVIL = "from pathlib import Path\nPath({!r}).write_text('ran')\ndef net(*a, **k): ...\n"
 
 

@@ -31,7 +31,7 @@ def test_a_value_is_told_in_its_unit_beside_the_mean_of_the_training_people(ages
     assert "it reached a mean absolute error of" in told
     assert f"Their values went from {low:g} to {high:g}" in told
     assert "It minimised the loss mse." in told
-    assert re.search(r"Saying the mean of the training people of everybody gives \d+\.\d+ \[", told)
+    assert re.search(r"the mean value of the training people would have an error of \d+\.\d+ \[", told)
     assert "With several classes" not in told
     assert "MAE of mean" in told
     assert "Predicted against true values" in told

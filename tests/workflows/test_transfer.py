@@ -6,6 +6,7 @@ import json
 import pickle
 import shutil
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -20,6 +21,8 @@ from fimbria.workflows.plan import plan
 from fimbria.workflows.splits import kfold_cohort
 from fimbria.workflows.train import resume
 from fimbria.workflows.transfer import sources
+
+ONE_EPOCH = {"optimization": {"epochs": 1}}
 
 
 def beginning_with(study, maps, **options):
@@ -331,6 +334,18 @@ def test_a_list_of_people_adds_to_those_that_a_maps_knows(begun, elsewhere, tmp_
     experiment = beginning_with(study, elsewhere.maps, people=str(tmp_path / "people.tsv"))
     with pytest.raises(LeakError, match="the weights had seen"):
         plan(experiment.changed({"network": {"name": "conv5-fc3"}}))
+
+
+def test_a_table_answers_for_earlier_weights_of_which_a_maps_does_not_know(begun, trained, tmp_path):
+    study = begun.copy(tmp_path)
+    weights_file = trained.maps / "split-0/best-loss/model.safetensors"
+    fimbria.train(begun.experiment.changed({"transfer": {"weights": str(weights_file)}, **ONE_EPOCH}), study.maps)
+    (source, _) = sources(beginning_with(begun, study.maps), [0, 1]).values()
+    assert source.trained is None
+    tables.write(pd.DataFrame({"participant_id": ["sub-99"]}), tmp_path / "people.tsv")
+    named = beginning_with(begun, study.maps, people=str(tmp_path / "people.tsv"))
+    (source, _) = sources(named, [0, 1]).values()
+    assert source.trained == {*Maps(study.maps).group("train", 0).participants, ("", "sub-99")}
 
 
 def test_weights_of_weights_have_seen_whom_those_had_seen(begun, elsewhere, tmp_path):

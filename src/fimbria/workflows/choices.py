@@ -19,7 +19,7 @@ from fimbria.results.maps.paths import checked
 from fimbria.workflows import images
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from fimbria.experiment.experiment import Component, Experiment
     from fimbria.registry import Registered, Registry
@@ -96,13 +96,15 @@ class Choices:
                 yield kind, place if isinstance(value, tuple) else None, choice.component
 
 
-def resolve(experiment: Experiment) -> Choices:
+def resolve(experiment: Experiment, trusted: Collection[str] | None = None) -> Choices:
     """Find every component of an experiment and check its options; no image is read.
 
     Parameters
     ----------
     experiment
         Names the components. A study's own files that it names are run: of a MAPS, see `trust` first.
+    trusted
+        SHA-256 of the files that may be run; None where the user typed their names.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def resolve(experiment: Experiment) -> Choices:
 
     def chosen(kind: str, registry: Registry[Any], component: Component) -> Choice | None:
         try:
-            found = registry.find(component.name)
+            found = registry.find(component.name, trusted)
             made = Choice(found, found.options(dict.fromkeys(GIVEN.get(kind, ())), component.options))
             if kind in BUILT_AT_ONCE:
                 made.build()

@@ -14,6 +14,7 @@ from fimbria.data.extraction import digest
 from fimbria.errors import MapsError
 from fimbria.learning.networks.network import to_be_filled
 from fimbria.learning.outputs import parted, plain
+from fimbria.learning.training.devices import seeded
 from fimbria.results.evaluation.datasets import by_data_set
 from fimbria.results.maps.contract import Contract
 from fimbria.results.maps.transferred import BEFORE
@@ -47,7 +48,8 @@ def trained_network(  # noqa: PLR0913, PLR0917  (of what, chosen by what, where)
     MapsError
         When there are none, or they cannot be read or do not fit.
     """
-    network = to_be_filled(parts.new_network)
+    with seeded(parts.experiment.compute.seed):  # what no weights hold is drawn as the training drew it
+        network = to_be_filled(parts.new_network)
     path = maps.training(split, number).weights(metric)
     try:
         network.load_state_dict(load_file(path))

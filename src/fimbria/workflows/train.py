@@ -89,14 +89,15 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
     with arithmetic(experiment.compute):
         surroundings = {**environment(), **facts()}
     files = code_of(experiment)
-    remember(files.values())
+    remember(files)
+    digests = {name: sha256(file) for name, file in files.items()}
     record = {
         "fimbria": surroundings["fimbria"],
         "created": now(),
         "splits": [split.index for split in planned.splits],
         "components": planned.parts.choices.record,
         "learns": list(planned.parts.task.columns),
-        "code": {name: sha256(file) for name, file in files.items()},
+        "code": digests,
         "fitted": [{"split": split, **learnt.fitted} for split, learnt in planned.learnt.items()],
         "input_size": planned.parts.images.sample_shape,
         "environment": surroundings,
@@ -110,7 +111,7 @@ def train(experiment: Experiment, folder: str | Path, *, accept: Accept = (), sh
                 show.say(f"split {split}: {sentence}")
     maps = Maps(folder)
     with maps.locked():
-        _go_on(maps, planned, show)
+        _go_on(maps, planned, show, tuple(digests.values()))
     return maps
 
 

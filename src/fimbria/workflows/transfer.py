@@ -116,7 +116,7 @@ def sources(experiment: Experiment, splits: Sequence[int]) -> dict[int, Source]:
         read_weights(options.weights)  # refused now if it is refused at all, not when all images are decoded
         return dict.fromkeys(splits, Source({None: options.weights}, people, people))
     root = Path(str(options.maps))
-    found = _of_clinicadl(root, options) if _is_clinicadl(root) else _of_maps(Maps(root), options)
+    found = _of_clinicadl(root, options) if _is_clinicadl(root) else _of_maps(Maps(root), options, people)
     found = {split: source.with_people(people) for split, source in found.items()}
     if set(splits) <= found.keys():
         return {split: found[split] for split in splits}
@@ -156,13 +156,15 @@ def begun(maps: Maps, split: int, parts: Parts, network: int | None) -> nn.Modul
     path = maps.transferred(split).weights(network)
     if path is None:
         return parts.new_network()
-    made = to_be_filled(parts.new_network)
+    with seeded(parts.experiment.compute.seed):
+        made = to_be_filled(parts.new_network)
     made.load_state_dict(load_file(path))
     frozen(made, parts.experiment.transfer)
     return made
 
 
-def _of_maps(maps: Maps, options: Options) -> dict[int, Source]:
+def _of_maps(maps: Maps, options: Options, people: People | None) -> dict[int, Source]:
+    """Find the weights of a MAPS; where it does not know whom its own earlier weights had seen, `people` answers for that."""
     finished = [split for split in maps.splits if maps.training(split).is_finished()]
     if not finished:
         msg = f"{maps.root} has no finished split whose weights could be taken. Go on with it: `fimbria resume {maps.root}`."
@@ -170,7 +172,7 @@ def _of_maps(maps: Maps, options: Options) -> dict[int, Source]:
     found = {}
     for split in finished:
         train, validation = (frozenset(maps.group(side, split).participants) for side in ("train", "validation"))
-        trained, seen = maps.transferred(split).people()
+        trained, seen = (people if known is None else known for known in maps.transferred(split).people())
         files = {
             one: maps.training(split, one).weights(options.metric)
             for one in networks_in(maps.paths, split, options.metric)

@@ -1,8 +1,9 @@
 """A MAPS from somebody else never runs code by being opened.
 
-It keeps a copy of each of the study's own files. Such a file runs again where it still stands with the same content and
-somebody has trained with that content from this account, or where the user names its SHA-256. A MAPS says itself where a
-file stands and what its hash is: neither can tell whose it is, so what was trained with is remembered outside any MAPS.
+It keeps a copy of each of the study's own files. What such a file defines runs again where the file still stands with the
+same content and somebody has trained with just that of it from this account, or where the user names its SHA-256. A MAPS
+says itself where a file stands and what its hash is: neither can tell whose it is, so what was trained with is remembered
+outside any MAPS.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from fimbria.registry import DESCRIPTION, is_own_file
 from fimbria.workflows.choices import Choices, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Mapping
 
     from fimbria.experiment.experiment import Experiment
     from fimbria.results.maps.maps import Maps
@@ -31,18 +32,28 @@ def code_of(experiment: Experiment) -> dict[str, Path]:
     return {name: Path(name.rpartition(":")[0]) for name in names}
 
 
-def remember(files: Iterable[Path]) -> None:
-    """Note, for this account, that a training which the user began runs these files, with the content they have now."""
-    for file in files:
-        with suppress(OSError):  # an account that can keep nothing is asked for --trust-code later
-            _noted(sha256(file)).parent.mkdir(parents=True, exist_ok=True)
-            _noted(sha256(file)).touch()
+def remember(files: Mapping[str, Path]) -> None:
+    """Note, for this account, what of which files a training runs that the user began, with the content they have now."""
+    for name, file in files.items():
+        with suppress(OSError, RuntimeError):  # an account that can keep nothing is asked for --trust-code later
+            note = _note(name, sha256(file))
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.touch()
 
 
-def _noted(digest: str) -> Path:
-    """Give the file of this account whose being there says that its user has trained with such code."""
+def _is_noted(name: str, digest: str) -> bool:
+    """Tell whether somebody has trained with such code from this account."""
+    try:
+        return _note(name, digest).is_file()
+    except (OSError, RuntimeError):  # no home, or none that can be read
+        return False
+
+
+def _note(name: str, digest: str) -> Path:
+    """Give the file whose being there says so; it holds nothing."""
     state = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "fimbria" / "own-code" / digest
+    root = Path(state) if state else Path.home() / ".local" / "state"
+    return root / "fimbria" / "own-code" / f"{digest}-{name.rpartition(':')[2]}"
 
 
 def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -> tuple[Experiment, Choices]:
@@ -72,7 +83,8 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
     moved, problems = {}, []
     for name, own in code_of(experiment).items():
         digest, copy = maps.code.find(name)
-        if _is_the_users(own, digest, maps) or (own.is_file() and sha256(own) == digest and digest in trusted):
+        same = own.is_absolute() and own.is_file() and sha256(own) == digest
+        if same and (digest in trusted or _is_the_users(name, own, digest, maps)):
             continue
         if copy.is_file() and digest in trusted:
             if sha256(copy) != digest:
@@ -80,7 +92,8 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
                 raise MapsError(msg)
             moved[name] = f"{copy}:{name.rpartition(':')[2]}"
             continue
-        other = " (a file stands there, with another content)" if own.is_file() else ""
+        other = " (nobody has trained with it from this account)" if same else ""
+        other = " (a file stands there, with another content)" if own.is_file() and not same else other
         where = f"the MAPS keeps {copy}" if copy.is_file() else f"bring back {own}"
         problems.append(
             Problem(
@@ -90,7 +103,7 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
         )
     refuse(f"the code of {maps.root}", problems)
     found = experiment.of(with_files(experiment.plain(), lambda name: moved.get(name, name))) if moved else experiment
-    choices = resolve(found)
+    choices = resolve(found, {maps.code.find(name)[0] for name in code_of(experiment)})
     for kind, place, component in choices.components():
         kept = maps.record["components"].get(kind, {})
         recorded = (kept if place is None else kept[place]).get("version")
@@ -100,8 +113,6 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
     return found, choices
 
 
-def _is_the_users(own: Path, digest: str, maps: Maps) -> bool:
-    """Tell whether a file is the user's own, with the content it had; what lies in the MAPS came with it."""
-    if not (own.is_absolute() and own.is_file() and sha256(own) == digest and _noted(digest).is_file()):
-        return False
-    return not own.resolve().is_relative_to(maps.root.resolve())
+def _is_the_users(name: str, own: Path, digest: str, maps: Maps) -> bool:
+    """Tell whether what a file defines is the user's own; what lies in the MAPS came with it."""
+    return _is_noted(name, digest) and not own.resolve().is_relative_to(maps.root.resolve())

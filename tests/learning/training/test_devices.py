@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.nn import functional
 
 from fimbria.errors import InputError
 from fimbria.experiment.experiment import Compute
@@ -121,6 +122,15 @@ def test_with_half_the_bits_a_processor_convolves_small_images_in_32_bits(kind, 
     with precision.forward_context():
         said = layer(small)
         assert (said.dtype, layer(large).dtype) == (torch.float32, torch.bfloat16)
+        assert layer(torch.rand(1, 8, *[6] * (axes - 1), 5)).dtype == torch.float32  # up to twice the kernel
+        assert layer(torch.rand(8, *[6] * (axes - 1), 5)).dtype == torch.float32  # one image by itself
     said.square().sum().backward()
     torch.testing.assert_close(layer.weight.grad, wanted)
     assert layer(small).dtype == torch.float32
+
+
+def test_a_convolution_whose_arguments_stand_by_their_names_is_halved_too():
+    images, kernel = torch.rand(1, 2, 9, 9, 9), torch.rand(4, 2, 3, 3, 3)
+    with fabric_for(Compute(precision="bf16", accelerator="cpu")).strategy.precision.forward_context():
+        assert functional.conv3d(input=images, weight=kernel).dtype == torch.bfloat16
+        assert functional.conv3d(images[..., :4, :4, :4], weight=kernel).dtype == torch.float32

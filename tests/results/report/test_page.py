@@ -60,7 +60,7 @@ def test_says_the_score_of_the_test_group_with_its_interval(maps, page):
     table = maps.scores.metrics(None, "loss", "test", "image")
     row = table[table["metric"] == "balanced-accuracy"].iloc[0]
     score = with_interval(row["value"], row["ci_low"], row["ci_high"])
-    sentence = f"In the group 'test' of 20 participants (20 sessions), none of whom, by name, took part in training or validation, it reached a balanced accuracy of {score}, as the average of 2 splits."
+    sentence = f"In the group 'test' of 20 participants (20 sessions), none of whom, by name, took part in training or validation, it reached a balanced accuracy of {score}, averaging what the networks of 2 splits say."
     assert sentence in text_of(page)
 
 

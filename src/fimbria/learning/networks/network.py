@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 network: Registry[nn.Module] = Registry("network")
 
+_WALKED = frozenset({"_parameters", "_buffers", "_modules"})  # of a module, what torch itself goes through
+
 
 def parameter_count(module: nn.Module) -> int:
     """Count the numbers that are learnt."""
@@ -44,13 +46,12 @@ def on_no_memory(build: Callable[[], nn.Module]) -> nn.Module:
 
 
 def to_be_filled(build: Callable[[], nn.Module]) -> nn.Module:
-    """Build a network for weights that are at hand: where all its numbers are among these, none is drawn in vain."""
+    """Build a network for weights that are at hand.
+
+    Where it plainly holds nothing but what `load_state_dict` fills, no number is drawn in vain; any other is built as it is.
+    """
     empty = on_no_memory(build)
-    computed = any(
-        module._non_persistent_buffers_set or _holds_tensors(_attributes(module))  # noqa: SLF001  (torch has no other way to ask)
-        for module in empty.modules()
-    )
-    return build() if computed else empty.to_empty(device="cpu")
+    return empty.to_empty(device="cpu") if _is_filled_whole(empty) else build()
 
 
 def needs_numbers(error: Exception) -> bool:
@@ -59,15 +60,18 @@ def needs_numbers(error: Exception) -> bool:
     return not isinstance(error, FimbriaError) and (isinstance(error, NotImplementedError) or "meta" in words)
 
 
-def _attributes(module: nn.Module) -> list[object]:
-    """Give what a module holds beside its parameters, buffers and parts."""
-    return [value for name, value in vars(module).items() if name not in {"_parameters", "_buffers", "_modules"}]
+def _is_filled_whole(network: nn.Module) -> bool:
+    """Tell whether its state holds each of its tensors once, and it has nothing else that could hold one."""
+    state = network.state_dict()
+    names = [name for name, _ in (*network.named_parameters(), *network.named_buffers())]
+    beside = (value for module in network.modules() for name, value in vars(module).items() if name not in _WALKED)
+    return sorted(names) == sorted(state) and all(map(_is_plain, beside))
 
 
-def _holds_tensors(value: object) -> bool:
-    """Tell whether tensors, or networks that hold some, are where `load_state_dict` does not look."""
+def _is_plain(value: object) -> bool:
+    """Tell whether a value is of numbers and words alone."""
     if isinstance(value, dict):
-        return any(_holds_tensors(one) for one in value.values())
+        return all(map(_is_plain, (*value.keys(), *value.values())))
     if isinstance(value, (list, tuple, set, frozenset)):
-        return any(_holds_tensors(one) for one in value)
-    return isinstance(value, (torch.Tensor, nn.Module))
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str, torch.dtype))

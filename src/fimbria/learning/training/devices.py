@@ -15,10 +15,11 @@ from torch.overrides import TorchFunctionMode
 from fimbria.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from fimbria.experiment.experiment import Compute
 
+_NAMES = ("input", "weight")  # what torch calls the first arguments of a convolution
 _CONVOLUTIONS = frozenset({torch.conv2d, torch.conv3d, torch.conv_transpose2d, torch.conv_transpose3d})
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "32": "32-true",
@@ -68,7 +69,7 @@ class _SmallMapsIn32Bits(TorchFunctionMode):
         kwargs: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         options = kwargs or {}
-        if func not in _CONVOLUTIONS or not torch.is_autocast_enabled("cpu") or not _is_small(*args[:2]):
+        if func not in _CONVOLUTIONS or not torch.is_autocast_enabled("cpu") or not _are_small(args, options):
             return func(*args, **options)
         with torch.autocast("cpu", enabled=False):
             return func(
@@ -86,8 +87,11 @@ class _HalvedOnProcessor(MixedPrecision):
             yield
 
 
-def _is_small(images: Tensor, weight: Tensor) -> bool:
-    return any(side < 2 * kernel for side, kernel in zip(images.shape[2:], weight.shape[2:], strict=True))
+def _are_small(args: tuple[Any, ...], options: Mapping[str, Any]) -> bool:
+    """Tell whether a side of the images is shorter than two kernels; they may stand by their names, or be one image."""
+    images, weight = (args[place] if len(args) > place else options[name] for place, name in enumerate(_NAMES))
+    kernels = weight.shape[2:]
+    return any(side < 2 * kernel for side, kernel in zip(images.shape[-len(kernels) :], kernels, strict=True))
 
 
 def _in_32_bits(value: object) -> object:

@@ -108,11 +108,11 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
         )
         return
     shown += [score for _, score in scores]
-    by = f", as the average of {len(runs) - 1} splits" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
+    by = f", averaging what the networks of {len(runs) - 1} splits say" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
     yield f"In {who}, it reached a {_told(scores)} of {_named(scores)}{by}."
     guessed = (averaged or runs)[0].score("mae-of-mean") if len(averaged or runs) == 1 else None
     if guessed is not None:
-        yield f"Saying the mean of the training people of everybody gives {with_interval(*guessed)}."
+        yield f"Giving everybody the mean value of the training people would have an error of {with_interval(*guessed)}."
     yield from _of_data_sets(averaged or runs)
     if sizes and sizes[0].shared:
         yield (
