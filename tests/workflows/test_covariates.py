@@ -72,6 +72,14 @@ def test_values_that_the_network_cannot_be_told_are_counted(given, tmp_path):
     )
 
 
+def test_numbers_in_another_unit_are_told(given, tmp_path):
+    frame = tables.read(given.test, text=["participant_id", "session_id"])
+    tables.write(frame.assign(age=frame["age"] * 12), tmp_path / "months.tsv")
+    study, said = given.copy(tmp_path / "study"), Telling()
+    fimbria.predict(study.maps, tmp_path / "months.tsv", group="months", show=said)
+    assert any("more than 5 standard deviations from the mean of the training people" in one for one in said.said)
+
+
 def test_a_prediction_without_the_column_is_refused_before_an_image_is_read(given, tmp_path, monkeypatch):
     frame = tables.read(given.test, text=["participant_id", "session_id"])
     tables.write(frame.drop(columns=["age", "sex"]), tmp_path / "bare.tsv")

@@ -65,7 +65,10 @@ def test_other_weights_covariates_and_networks_of_parts_are_told(begun, ages, tm
         r"8 networks \(with-covariates\), one for each part of an image, learnt to tell AD and CN apart", told
     )
     assert "and was told sex from the tables" in told
-    assert "It minimised the loss (label_smoothing = 0.1); samples were drawn by the sampler balanced." in told
+    assert (
+        "It minimised the loss cross-entropy (label_smoothing = 0.1); samples were drawn by the sampler balanced."
+        in told
+    )
     other = begun.copy(tmp_path / "other")
     begin = {"transfer": {"weights": str(weights), "freeze": 2}, "optimization": {"epochs": 1}}
     fimbria.train(other.experiment.changed(begin), other.maps)

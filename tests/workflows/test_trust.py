@@ -163,6 +163,13 @@ def test_an_own_task_with_words_in_its_table_is_broken_off_and_predicted(mine):
     assert made.metrics is not None
 
 
+def test_an_own_loss_that_fails_is_said_before_training(mine):
+    study, folder = mine
+    (folder / "losses.py").write_text("def broken():\n    return lambda outputs, targets: nothing\n")
+    with pytest.raises(ProblemsError, match="NameError: name 'nothing' is not defined"):
+        plan(with_task(study, loss=f"{folder / 'losses.py'}:broken", positive="AD"))
+
+
 def test_an_own_file_that_is_not_there_is_refused_in_words(mine):
     study, folder = mine
     with pytest.raises(FimbriaError, match=r"nothing\.py"):

@@ -231,7 +231,7 @@ def _not_learning(parts: Parts, split: Split) -> list[Problem]:
             return [Problem(what, "one value for each sample is wanted, not the mean of a batch")]
     except FimbriaError as error:
         return [Problem(str(error))]
-    except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+    except Exception as error:  # noqa: BLE001  (a loss or a task may be somebody's own: whatever it raises is said)
         what = f"the task {parts.choices.task.component.name} cannot learn from what the network gives ({type(error).__name__}: {error})"
         return [Problem(what, "choose another network (fimbria list networks), or another loss")]
     return []

@@ -24,6 +24,7 @@ from fimbria.results.maps.contract import Contract
 from fimbria.results.maps.integrity import refuse_changed, seal
 from fimbria.results.maps.maps import Maps
 from fimbria.results.maps.paths import is_reserved
+from fimbria.results.maps.transferred import BEFORE
 from fimbria.results.predictions.ensemble import average, part_weights, vote
 from fimbria.results.predictions.table import together
 from fimbria.workflows.certify import Accept, candidate, certify_prediction, looks_at, tell
@@ -282,8 +283,9 @@ def _refuse_name(maps: Maps, group: str) -> None:
 def _refuse_seen(maps: Maps, people: Cohort) -> None:
     seen = Cohort.read(maps.paths.seen)
     if shared := shared_participants(people, seen):
+        before = ", or by the weights that it began with" if any(s.session_id == BEFORE for s in seen.sessions) else ""
         msg = (
-            f"{listing(shared)} of {people.name} were seen in training or validation of {maps.root}: a score on them would "
+            f"{listing(shared)} of {people.name} were seen in training or validation of {maps.root}{before}: a score on them would "
             "be false. Predict people that the weights have never seen."
         )
         if not all(dataset for dataset, _ in (*people.participants, *seen.participants)):

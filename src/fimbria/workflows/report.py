@@ -63,7 +63,11 @@ def _example_slices(maps: Maps) -> dict[str, Planes] | None:
     train = maps.group("train", maps.splits[0])
     shown: Counter[str] = Counter()
     slices = {}
-    labels = train.column(maps.columns[0]).astype(str) if _few_labels(maps) else ["training"] * len(train)
+    labels = (
+        train.column(maps.columns[0]).fillna("without a label").astype(str)
+        if _few_labels(maps)
+        else ["training"] * len(train)
+    )
     for session, label in zip(train.sessions, labels, strict=True):
         if shown[label] == _EXAMPLES:
             continue

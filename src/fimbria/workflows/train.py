@@ -336,7 +336,8 @@ def _is_over(log: pd.DataFrame, epoch: int, experiment: Experiment) -> bool:
 def _line(name: str, parts: Parts, log: pd.DataFrame) -> str:
     row = log.iloc[-1]
     shown = dict.fromkeys(["loss", *parts.task.metrics.followed[:1]])
-    scores = ", ".join(f"{one} {row[f'{one}_train']:.3f} / {row[f'{one}_valid']:.3f}" for one in shown)
+    said = {side: [f"{row[f'{one}_{side}']:.3f}".replace("nan", "n/a") for one in shown] for side in ("train", "valid")}
+    scores = ", ".join(f"{one} {train} / {valid}" for one, train, valid in zip(shown, *said.values(), strict=True))
     return f"{name}, epoch {int(row['epoch']) + 1}: {scores} (training / validation)"
 
 

@@ -92,12 +92,13 @@ def kept_choices(maps: Maps, experiment: Experiment, trusted: Collection[str]) -
                 raise MapsError(msg)
             moved[name] = f"{copy}:{name.rpartition(':')[2]}"
             continue
-        other = " (nobody has trained with it from this account)" if same else ""
-        other = " (a file stands there, with another content)" if own.is_file() and not same else other
+        other = "a file stands there, with another content" if own.is_file() else "the file is gone"
+        other = "nobody has trained with it from this account" if same else other
+        other += ", and it has not the SHA-256 that was given" if trusted else ""
         where = f"the MAPS keeps {copy}" if copy.is_file() else f"bring back {own}"
         problems.append(
             Problem(
-                f"{name} is code of whoever trained this MAPS{other}",
+                f"{name} is code of whoever trained this MAPS ({other})",
                 f"read it ({where}); if you trust it: --trust-code {digest}",
             )
         )

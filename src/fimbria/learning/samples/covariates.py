@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from fimbria.data.cohort.cohort import Cohort
 
 
+_FAR = 5  # standard deviations
+
+
 @dataclass(frozen=True)
 class Covariate:
     """One column of the tables, as a network is given it.
@@ -67,6 +70,10 @@ class Covariate:
     def unknown(self, cohort: Cohort) -> int:
         """Count the sessions without a value that the network could be told: it is missing, or a category never seen."""
         return int(self.encode(cohort)[:, -1].sum())
+
+    def far(self, cohort: Cohort) -> int:
+        """Count the sessions whose number is farther from the mean of the training people than any of theirs may well be."""
+        return 0 if self.categories else int((np.abs(self.encode(cohort)[:, 0]) > _FAR).sum())
 
     def encode(self, cohort: Cohort) -> np.ndarray:
         """Give its numbers for each session, ``(session, width)``, float32."""
@@ -139,11 +146,16 @@ class Covariates:
             raise MapsError(msg) from error
 
     def untold(self, cohort: Cohort) -> list[str]:
-        """Say of which columns some sessions have no value that the network could be told."""
-        return [
-            f"{one.column} is empty, or was never seen in training, for {counted(missing, 'session')}; the network is told that it is not known"
+        """Say of which columns some sessions have no value that the network could be told, or one unlike any in training."""
+        missing = [
+            f"{one.column} is empty, or was never seen in training, for {counted(number, 'session')}; the network is told that it is not known"
             for one in self.columns
-            if (missing := one.unknown(cohort))
+            if (number := one.unknown(cohort))
+        ]
+        return missing + [
+            f"{one.column} is more than {_FAR} standard deviations from the mean of the training people ({one.mean:g}) for {counted(number, 'session')}; is it in the same unit?"
+            for one in self.columns
+            if (number := one.far(cohort))
         ]
 
     @property

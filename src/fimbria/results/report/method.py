@@ -84,8 +84,8 @@ def _loss(maps: Maps) -> Iterator[str]:
         yield f"It minimised the loss {_short(chosen)}{drawn}."
     elif isinstance(chosen, Mapping):
         options = ", ".join(f"{name} = {value}" for name, value in chosen.items() if name != "name")
-        name = f"the loss {_short(str(chosen['name']))}" if "name" in chosen else "the loss"
-        yield f"It minimised {name}{f' ({options})' if options else ''}{drawn}."
+        usual = "cross-entropy" if classes_of(maps) else "mse"  # what options without a name are of
+        yield f"It minimised the loss {_short(str(chosen.get('name', usual)))}{f' ({options})' if options else ''}{drawn}."
 
 
 def _data_sets(maps: Maps) -> Iterator[str]:

@@ -152,6 +152,8 @@ def _truth(runs: Sequence[Scored]) -> str:
     """Say of how many people of a group the truth is not known; nothing where it is of all."""
     everybody = max((run.images.participants for run in runs if run.images is not None), default=0)
     known = max((run.participants for run in runs if run.metrics), default=0)
+    if not known and any(run.images.labelled for run in runs if run.images is not None):
+        return ""  # of a split that is not finished, and not scored yet
     if not known and everybody:
         return "The truth is not known in this group, so there are predictions and no metrics."
     if known < everybody:

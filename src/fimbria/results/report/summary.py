@@ -58,7 +58,8 @@ def of(maps: Maps, everybody: People, found: Sequence[Scored]) -> Summary:
     said = [*method.sentences(maps), _from_whom(maps, everybody)]
     shown: list[Score] = []
     for group in tests:
-        said += _of_group(group, [run for run in chosen if run.group == group], everybody, shown)
+        runs = [run for run in chosen if run.group == group]
+        said += _of_group(group, runs, everybody, shown, several=len(maps.experiment.task.selection_metrics) > 1)
     if not tests:
         said.append("No test group has been predicted yet.")
     if not shown:
@@ -92,7 +93,9 @@ def _from_whom(maps: Maps, group: People) -> str:
     )
 
 
-def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list[Score]) -> Iterator[str]:
+def _of_group(
+    group: str, runs: Sequence[Scored], everybody: People, shown: list[Score], *, several: bool
+) -> Iterator[str]:
     sizes = everybody.of(group)
     who = f"the group {group!r}" + (f" of {people(sizes[0].participants, sizes[0].sessions)}" if sizes else "")
     if sizes and sizes[0].shared == 0:
@@ -109,6 +112,7 @@ def _of_group(group: str, runs: Sequence[Scored], everybody: People, shown: list
         return
     shown += [score for _, score in scores]
     by = f", averaging what the networks of {len(runs) - 1} splits say" if averaged and len(runs) > 2 else ""  # noqa: PLR2004
+    by += f", with the weights that the {metric_name(runs[0].chosen_by)} chose" if several else ""
     yield f"In {who}, it reached a {_told(scores)} of {_named(scores)}{by}."
     guessed = (averaged or runs)[0].score("mae-of-mean") if len(averaged or runs) == 1 else None
     if guessed is not None:

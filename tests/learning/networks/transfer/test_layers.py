@@ -134,7 +134,8 @@ def test_counters_of_batches_may_be_absent():
 
 def test_weights_of_something_else_are_refused_with_what_both_have():
     with pytest.raises(
-        InputError, match=r"(?s)none of the 1 tensor .*blocks\.0\.weight \(2 x 3\).*convolutions\.0\.weight"
+        InputError,
+        match=r"(?s)no kernel and no matrix of these weights \(1 tensor\) .*blocks\.0\.weight \(2 x 3\).*convolutions\.0\.weight",
     ):
         match_layers(made(), {"blocks.0.weight": torch.ones(2, 3)})
 
@@ -228,3 +229,10 @@ def test_a_part_that_learns_somewhere_is_not_held_still():
     assert frozen_modules(network) == []
     freeze(network, 2)
     assert frozen_modules(network) == [network.convolutions[0], network.convolutions[1]]
+
+
+def test_a_norm_that_fits_by_chance_is_nothing_to_begin_with():
+    here = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 2))
+    there = nn.Sequential(nn.Conv2d(1, 4, 5), nn.BatchNorm2d(4), nn.Linear(9, 2)).state_dict()
+    with pytest.raises(InputError, match="no kernel and no matrix"):
+        match_layers(here, there)

@@ -113,9 +113,9 @@ class Transfer:
             said.append(f"{name} stays new: {', '.join(sizes)}.")
         filled = {target.partition(".")[0] for _, target in self.matched}
         used = {source.partition(".")[0] for source, _ in self.matched}
-        said += [f"{layer} stays new: the source has no such layer." for layer in _named(self.missing, filled)]
+        said += [f"{layer} stays new: nothing of the source fits it." for layer in _named(self.missing, filled)]
         unused = _named(self.unused, used)
-        return [*said, *(f"{layer} of the source is not used: the network has no such layer." for layer in unused)]
+        return [*said, *(f"{layer} of the source is not used: it fits nothing of the network." for layer in unused)]
 
 
 def match_layers(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
@@ -160,9 +160,11 @@ def match_layers(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
                 matched += [(one.source, one.target) for one in both]
             else:
                 unlike += both
-    if not matched:
+    if not any(
+        source[name].ndim > 1 for name, _ in matched
+    ):  # norms alone fit by chance, and mean nothing by themselves
         msg = (
-            f"none of the {counted(len(source), 'tensor')} of these weights fits the network. They have: {_outline(source)}. "
+            f"no kernel and no matrix of these weights ({counted(len(source), 'tensor')}) fits the network. They have: {_outline(source)}. "
             f"The network has: {_outline(state)}. Take weights of a network of the same kind and size of layers."
         )
         raise InputError(msg)
