@@ -17,11 +17,15 @@ from fimbria.results.evaluation.classification import (
     confusion,
     evaluate,
     roc_curve,
-    score,
 )
 from fimbria.results.evaluation.intervals import bootstrap
 from fimbria.results.evaluation.tally import Tally
 from fimbria.results.predictions.table import PredictionTable
+
+
+def score(table, name, positive):
+    (value,) = ClassificationMetrics(positive).scores(table, [name]).values()
+    return value
 
 
 def values(table, positive=None, **options):

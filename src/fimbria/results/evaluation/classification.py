@@ -79,7 +79,7 @@ METRICS = (
     loss().name,
 )
 OF = "classes"
-__all__ = ["COLUMNS", "METRICS", "ClassificationMetrics", "confusion", "evaluate", "roc_curve", "score"]
+__all__ = ["COLUMNS", "METRICS", "ClassificationMetrics", "confusion", "evaluate", "roc_curve"]
 
 
 @metric("accuracy")
@@ -203,7 +203,13 @@ class ClassificationMetrics:
         return fitting([name], OF, METRICS)[0]
 
     def scores(self, table: PredictionTable, names: Sequence[str]) -> dict[str, float]:
-        """Compute some metrics, as `score` each; the rows are counted once."""
+        """Compute some metrics, without intervals, of more than two classes their mean; the rows are counted once.
+
+        Raises
+        ------
+        InputError, ComponentError
+            As `evaluate`.
+        """
         chosen, tally = fitting(names, OF, METRICS), Tally.of(table)
         codes = {one.name: _codes(table, self.positive, [one]) for one in chosen}
         return {one.name: float(_values(tally, [one], codes[one.name])[-1, 0]) for one in chosen}
@@ -253,18 +259,6 @@ def evaluate(
     several = [*codes, "mean"] if len(codes) > 1 else list(codes)
     names = [(one.name, name) for one in chosen for name in (several if one.by_class else [OVERALL])]
     return tidy(table, tally, names, lambda drawn: _values(drawn, chosen, codes), resamples=resamples, seed=seed)
-
-
-def score(table: PredictionTable, metric_name: str, positive: str | None) -> float:
-    """Compute one metric without interval; of more than two classes, the mean.
-
-    Raises
-    ------
-    InputError, ComponentError
-        As `evaluate`.
-    """
-    chosen = fitting([metric_name], OF, METRICS)
-    return float(_values(Tally.of(table), chosen, _codes(table, positive, chosen))[-1, 0])
 
 
 def confusion(table: PredictionTable) -> pd.DataFrame:
