@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -156,7 +156,7 @@ def predict(  # noqa: PLR0913  (with what, whom, from where)
         maps.keep_group(group, people, about=about)
         if maps.paths.checksums.is_file():  # else the training goes on, and seals at its end
             seal(maps.paths, group)
-    for note in _notes(asked.of_all_splits(), people, labelled=labelled):
+    for note in _notes(asked.of_all_splits, people, labelled=labelled):
         show.say(f"Note: {note}.")
     metric = experiment.task.selection_metrics[0]
     chosen = used[0] if len(used) == 1 else None
@@ -187,11 +187,12 @@ class _Asked:
         if len(voted) == 1:
             return voted[0]
         averaged = average(voted)
-        keep_scored(self.of_all_splits(), self.maps, None, metric, self.group, averaged, averaged)
+        keep_scored(self.of_all_splits, self.maps, None, metric, self.group, averaged, averaged)
         return averaged
 
+    @cached_property
     def of_all_splits(self) -> Parts:
-        """Give the parts with the task as the training people of all splits complete it: the mean has learnt from them all."""
+        """The parts with the task as the training people of all splits complete it: the mean has learnt from them all."""
         task = self.parts.choices.task.build()
         if not isinstance(task, Fittable):
             return self.parts

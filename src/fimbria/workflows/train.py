@@ -191,14 +191,14 @@ def _train_alone(root: Path, trust_code: Sequence[str], threads: int, job: tuple
     """Train one network of a MAPS in this process, with as many threads as the others have: the bytes are the same."""
     split, network = job
     maps = Maps(root)
-    planned = _planned_once(root, trust_code)
+    planned = _planned_once(root, tuple(trust_code), str(maps.record.get("created", "")))
     with arithmetic(planned.parts.experiment.compute.model_copy(update={"threads": threads})):
         wanted = next(one for one in planned.splits if one.index == split)
         train_network(planned.of(split), wanted, maps, network, quiet)
 
 
 @cache
-def _planned_once(root: Path, trust_code: tuple[str, ...]) -> Plan:
+def _planned_once(root: Path, trust_code: tuple[str, ...], created: str) -> Plan:  # noqa: ARG001  (another MAPS may come to stand there)
     """Plan a training in a process that may train several of its networks."""
     return planned_again(Maps(root), trust_code, quiet)
 

@@ -135,7 +135,7 @@ def match_layers(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
     Raises
     ------
     InputError
-        When nothing fits at all.
+        When no kernel and no matrix fits.
     """
     state = target.state_dict()
     here = _parts({name: name for name in state})
@@ -160,9 +160,8 @@ def match_layers(target: nn.Module, source: Mapping[str, Tensor]) -> Transfer:
                 matched += [(one.source, one.target) for one in both]
             else:
                 unlike += both
-    if not any(
-        source[name].ndim > 1 for name, _ in matched
-    ):  # norms alone fit by chance, and mean nothing by themselves
+    by_more_than_chance = any(source[name].ndim > 1 for name, _ in matched)  # a norm fits wherever channels are as many
+    if not by_more_than_chance:
         msg = (
             f"no kernel and no matrix of these weights ({counted(len(source), 'tensor')}) fits the network. They have: {_outline(source)}. "
             f"The network has: {_outline(state)}. Take weights of a network of the same kind and size of layers."
