@@ -60,7 +60,8 @@ def check_task(
         somebody depends on the others; `outputs` is no whole number of at least 1; the loss is not one finite number a
         sample, depends on the batch, ignores the outputs, or cannot be differentiated by them; `fitted` names other options
         before it is fitted; made again from what it took, kept as JSON, it is another; what it reads is no
-        `PredictionTable`, depends on the batch or on the truth; or a metric that is followed cannot be scored, or the metrics not be evaluated.
+        `PredictionTable`, depends on the batch or on the truth; or a metric that is followed cannot be scored, or the
+        metrics not be evaluated.
     """
     made = factory(**options)
     named = set(made.fitted) if isinstance(made, Fittable) else set[str]()
